@@ -1,0 +1,1 @@
+"""MLOps Desktop, as a program."""

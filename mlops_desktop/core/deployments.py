@@ -1,0 +1,71 @@
+"""Values about endpoints and rollouts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class EndpointState(StrEnum):
+    STOPPED = "stopped"
+    STARTING = "starting"
+    SERVING = "serving"
+    FAILED = "failed"
+
+
+class Endpoint(Struct, frozen=True):
+    """A served model: its URL is `http://{host}:{port}/v2/models/{name}`. `reason` says why it is in its state."""
+
+    name: str
+    model: str
+    state: EndpointState
+    host: str
+    port: int
+    pid: int | None
+    updated: datetime
+    reason: str = ""
+
+
+class RolloutState(StrEnum):
+    RUNNING = "running"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled back"
+    HELD = "held"
+
+
+class Guardrail(Struct, frozen=True):
+    """One measure by which canary and primary are compared, as it stood at the last look.
+
+    `difference` is canary minus primary, `low` and `high` its anytime-valid interval; `verdict` is `pass`, `fail`,
+    or `undecided`.
+    """
+
+    name: str
+    primary: float
+    canary: float
+    difference: float
+    low: float
+    high: float
+    n_primary: int
+    n_canary: int
+    verdict: str
+    unit: str = ""
+
+
+class Rollout(Struct, frozen=True):
+    """A canary on its way to production or back. `weight` is the canary's share of requests in [0, 1]."""
+
+    id: str
+    endpoint: str
+    model: str
+    canary: int
+    primary: int
+    state: RolloutState
+    weight: float
+    step: int
+    started: datetime
+    updated: datetime
+    guardrails: tuple[Guardrail, ...] = ()
+    reason: str = ""
