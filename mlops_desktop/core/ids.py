@@ -13,23 +13,33 @@ import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
-_lock = threading.Lock()
-_last: tuple[int, int] = (0, 0)
+
+
+class _Ulids:
+    """Makes strictly increasing ULIDs; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._milliseconds = 0
+        self._random = 0
+
+    def next(self) -> str:
+        with self._lock:
+            now = time.time_ns() // 1_000_000
+            if now > self._milliseconds:
+                # The top bit stays clear so that counting up never overflows within a millisecond.
+                self._milliseconds, self._random = now, int.from_bytes(os.urandom(10)) >> 1
+            else:
+                self._random += 1
+            return _encode((self._milliseconds << _RANDOM_BITS) | self._random)
+
+
+_ulids = _Ulids()
 
 
 def new_id() -> str:
     """A ULID; ids made by one process are strictly increasing, also within a millisecond."""
-    global _last
-    with _lock:
-        milliseconds = time.time_ns() // 1_000_000
-        last_milliseconds, last_random = _last
-        if milliseconds <= last_milliseconds:
-            milliseconds, random = last_milliseconds, last_random + 1
-        else:
-            # The top bit stays clear so that counting up never overflows within a millisecond.
-            random = int.from_bytes(os.urandom(10)) >> 1
-        _last = (milliseconds, random)
-    return _encode((milliseconds << _RANDOM_BITS) | random)
+    return _ulids.next()
 
 
 def _encode(value: int) -> str:
