@@ -1,0 +1,178 @@
+"""Monitored windows and alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from mlops_desktop.core.clock import to_text
+from mlops_desktop.core.errors import NotFound
+from mlops_desktop.core.events import AlertChanged, AlertRaised, WindowMonitored
+from mlops_desktop.core.ids import new_id
+from mlops_desktop.core.monitoring import Action, Alert, AlertState, Cause, Severity, Window, WindowKind
+from mlops_desktop.registry.repository import Context, Rows
+
+
+class Windows:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._rows = Rows(context.database, context.tables.window, Window)
+
+    def add(self, windows: list[Window], summary: str) -> None:
+        """Record windows judged together; one event tells of them, under the last one's name."""
+        if not windows:
+            return
+        last = windows[-1]
+        with self._context.database.writing():
+            for window in windows:
+                self._rows.put(
+                    window,
+                    id=window.id,
+                    endpoint=window.endpoint,
+                    kind=window.kind.value,
+                    start=to_text(window.start),
+                    drift_score=window.drift_score,
+                )
+            event = WindowMonitored(
+                window=last.id, start=f"{windows[0].start:%Y-%m-%d}", end=f"{last.end:%Y-%m-%d}", summary=summary
+            )
+            self._context.journal.append(event, last.endpoint)
+
+    def all(
+        self, endpoint: str, kind: WindowKind | None = None, *, since: datetime | None = None, limit: int = 2_000
+    ) -> list[Window]:
+        """The newest `limit` windows, oldest first."""
+        table = self._rows.table
+        conditions = [table.endpoint == endpoint]
+        if kind is not None:
+            conditions.append(table.kind == kind.value)
+        if since is not None:
+            conditions.append(table.start >= to_text(since))
+        return self._rows.many(*conditions, order=table.start.desc(), limit=limit)[::-1]
+
+    def get(self, id: str) -> Window:
+        found = self._rows.one(self._rows.table.id == id)
+        if found is None:
+            raise NotFound(f"There is no window {id}.")
+        return found
+
+
+class Alerts:
+    """One open alert per endpoint and cause: a repeated finding adds to it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._rows = Rows(context.database, context.tables.alert, Alert)
+
+    def raise_or_update(
+        self,
+        *,
+        endpoint: str,
+        model_version: str,
+        cause: Cause,
+        severity: Severity,
+        action: Action,
+        title: str,
+        evidence: dict[str, Any],
+        window: str = "",
+    ) -> tuple[Alert, bool]:
+        """The alert, and whether it is new. An update that asks for more than before is recorded as an event."""
+        table = self._rows.table
+        now = self._context.clock.now()
+        with self._context.database.writing():
+            current = self.open_for(endpoint, cause)
+            if current is None:
+                alert = Alert(
+                    id=new_id(),
+                    number=self._rows.highest(table.number) + 1,
+                    endpoint=endpoint,
+                    model_version=model_version,
+                    cause=cause,
+                    severity=severity,
+                    action=action,
+                    title=title,
+                    evidence=evidence,
+                    state=AlertState.OPEN,
+                    raised=now,
+                    updated=now,
+                    window=window,
+                )
+                self._put(alert)
+                raised = AlertRaised(
+                    alert=alert.id,
+                    number=alert.number,
+                    cause=cause.value,
+                    severity=severity.value,
+                    action=action.value,
+                    title=title,
+                )
+                self._context.journal.append(raised, endpoint)
+                return alert, True
+            updated = msgspec.structs.replace(
+                current,
+                severity=severity,
+                action=action,
+                title=title,
+                evidence=evidence,
+                updated=now,
+                occurrences=current.occurrences + 1,
+                model_version=model_version,
+                window=window,
+            )
+            self._put(updated)
+            self._changed(updated, f"seen again ({updated.occurrences} times): {title}")
+            return updated, False
+
+    def change_state(self, alert: Alert, state: AlertState, reason: str) -> Alert:
+        changed = msgspec.structs.replace(alert, state=state, updated=self._context.clock.now())
+        with self._context.database.writing():
+            self._put(changed)
+            self._changed(changed, f"{state.value}: {reason}")
+        return changed
+
+    def link(self, alert: Alert, pipeline_run: str) -> Alert:
+        """Remember which pipeline run an alert led to."""
+        linked = msgspec.structs.replace(alert, pipeline_run=pipeline_run)
+        with self._context.database.writing():
+            self._put(linked)
+            self._changed(linked, "led to a pipeline run")
+        return linked
+
+    def open_for(self, endpoint: str, cause: Cause) -> Alert | None:
+        table = self._rows.table
+        return self._rows.one(
+            table.endpoint == endpoint, table.cause == cause.value, table.state != AlertState.RESOLVED.value
+        )
+
+    def unresolved(self, endpoint: str | None = None) -> list[Alert]:
+        table = self._rows.table
+        conditions = [table.state != AlertState.RESOLVED.value]
+        if endpoint is not None:
+            conditions.append(table.endpoint == endpoint)
+        return self._rows.many(*conditions, order=table.number.desc())
+
+    def all(self, *, limit: int = 1_000) -> list[Alert]:
+        """Newest first."""
+        return self._rows.many(order=self._rows.table.number.desc(), limit=limit)
+
+    def get(self, number: int) -> Alert:
+        found = self._rows.one(self._rows.table.number == number)
+        if found is None:
+            raise NotFound(f"There is no alert {number}.", hint="List them with `mlops-desktop alerts`.")
+        return found
+
+    def _changed(self, alert: Alert, change: str) -> None:
+        event = AlertChanged(alert=alert.id, number=alert.number, cause=alert.cause.value, change=change)
+        self._context.journal.append(event, alert.endpoint)
+
+    def _put(self, alert: Alert) -> None:
+        self._rows.put(
+            alert,
+            id=alert.id,
+            number=alert.number,
+            endpoint=alert.endpoint,
+            cause=alert.cause.value,
+            state=alert.state.value,
+        )
