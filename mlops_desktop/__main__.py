@@ -1,0 +1,43 @@
+"""Entry point of every process of the program: children are told apart before Qt or anything heavy is imported."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+CHILDREN = {
+    "gateway": "mlops_desktop.serving.gateway.main:main",
+    "serving-worker": "mlops_desktop.serving.worker:main",
+    "worker": "mlops_desktop.pipelines.worker:main",
+    "agent": "mlops_desktop.pipelines.agent:main",
+    "player": "mlops_desktop.pipelines.player_main:main",
+}
+COMMAND_LINE = "mlops_desktop.cli.main:main"
+
+
+def main() -> int:
+    """Run the child process that the first argument names, else the command line; returns the exit code.
+
+    A child reads its own arguments from `sys.argv[2:]`. With no argument at all the command line opens the window.
+    """
+    multiprocessing.freeze_support()
+    _give_silent_streams()
+    target = CHILDREN.get(sys.argv[1], COMMAND_LINE) if len(sys.argv) > 1 else COMMAND_LINE
+    module, _, function = target.partition(":")
+    code = getattr(import_module(module), function)()
+    return int(code or 0)
+
+
+def _give_silent_streams() -> None:
+    """A frozen build without a console has no standard streams; writing to them must not be an error."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the whole life of the process
+    if sys.stderr is None:
+        sys.stderr = sys.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
