@@ -11,6 +11,7 @@ from msgspec import Struct
 class EndpointState(StrEnum):
     STOPPED = "stopped"
     STARTING = "starting"
+    STOPPING = "stopping"
     SERVING = "serving"
     FAILED = "failed"
 

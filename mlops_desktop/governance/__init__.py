@@ -1,0 +1,1 @@
+"""Gates, promotion and rollback, lineage, model cards, and the report: decisions and their evidence."""

@@ -1,0 +1,104 @@
+"""When a schedule is due, by APScheduler's cron triggers against the workspace's clock.
+
+The times are the workspace's, so a replay and real time take one path; what was due while nobody ran is decided by
+the schedule's missed-run policy. An APScheduler job only wakes the engine at the next due time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from msgspec import Struct
+
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.pipelines import MissedRunPolicy, Schedule
+
+_LATE = timedelta(hours=12)
+
+
+class Due(Struct, frozen=True):
+    """A schedule whose time has come. `missed` counts earlier times that passed unseen; `runs` is what policy says."""
+
+    schedule: Schedule
+    due: datetime
+    next_at: datetime | None
+    missed: int
+    runs: bool
+
+
+def trigger_of(cron: str) -> CronTrigger:
+    """The trigger of a five-field cron expression, in UTC. Raises `InvalidInput`."""
+    try:
+        return CronTrigger.from_crontab(cron, timezone=UTC)
+    except ValueError as error:
+        raise InvalidInput(
+            f"`{cron}` is not a cron expression: {error}.",
+            hint="Use five fields: minute, hour, day, month, weekday, as in `0 6 * * mon`.",
+        ) from error
+
+
+def next_times(cron: str, after: datetime, count: int = 5) -> list[datetime]:
+    """The next times strictly after `after`."""
+    trigger, found, moment = trigger_of(cron), list[datetime](), after
+    while len(found) < count:
+        following = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
+        if following is None:
+            break
+        found.append(following)
+        moment = following
+    return found
+
+
+def planned(schedule: Schedule, now: datetime) -> Schedule:
+    """The schedule with its next time filled in."""
+    upcoming = next_times(schedule.cron, now, 1)
+    return msgspec.structs.replace(schedule, next_at=upcoming[0] if upcoming else None)
+
+
+def due_at(schedules: list[Schedule], now: datetime) -> list[Due]:
+    """What is due at `now`, oldest first."""
+    found = [_due(schedule, now) for schedule in schedules if _is_due(schedule, now)]
+    return sorted(found, key=lambda due: due.due)
+
+
+def _is_due(schedule: Schedule, now: datetime) -> bool:
+    return schedule.enabled and schedule.next_at is not None and schedule.next_at <= now
+
+
+def _due(schedule: Schedule, now: datetime) -> Due:
+    latest, missed = schedule.next_at or now, 0
+    following = next_times(schedule.cron, latest, 1)
+    while following and following[0] <= now:
+        latest, missed = following[0], missed + 1
+        following = next_times(schedule.cron, latest, 1)
+    late = now - latest > _LATE
+    return Due(
+        schedule=schedule,
+        due=latest,
+        next_at=following[0] if following else None,
+        missed=missed,
+        runs=not (late and schedule.missed is MissedRunPolicy.SKIP),
+    )
+
+
+class Alarm:
+    """Wakes the engine at given real times, through APScheduler's own thread."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._scheduler.start()
+
+    def set(self, times: list[datetime]) -> None:
+        """Replace what is set by `times`."""
+        self._scheduler.remove_all_jobs()
+        for moment in times:
+            self._scheduler.add_job(self._wake, DateTrigger(moment), misfire_grace_time=None)
+
+    def close(self) -> None:
+        self._scheduler.shutdown(wait=False)
