@@ -298,6 +298,11 @@ class PipelineRunRequeued(Body, frozen=True):
     reason: str
 
 
+@_event("pipeline.run.cancel_requested", "Cancelling pipeline {pipeline} was asked for")
+class PipelineRunCancelRequested(Body, frozen=True):
+    pipeline: str
+
+
 @_event("pipeline.run.finished", "Pipeline {pipeline} {state}: {reason}")
 class PipelineRunFinished(Body, frozen=True):
     pipeline: str

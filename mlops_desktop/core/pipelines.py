@@ -37,6 +37,7 @@ class PipelineRun(Struct, frozen=True):
     pid: int | None = None
     steps: tuple[StepRun, ...] = ()
     reason: str = ""
+    cancel_requested: bool = False
 
 
 class MissedRunPolicy(StrEnum):

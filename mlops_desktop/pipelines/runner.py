@@ -1,7 +1,7 @@
 """Pipelines as lists of named steps, and how one run of one is carried out.
 
-A step takes a `StepContext` and returns JSON values. They are written to the registry when the step is done, so that a run
-whose worker died goes on after its last finished step. A step must therefore be safe to repeat.
+A step takes a `StepContext` and returns JSON values. They are written to the registry when the step is done, so that a
+run whose worker died goes on after its last finished step. A step must therefore be safe to repeat.
 """
 
 from __future__ import annotations

@@ -7,18 +7,21 @@ forkserver), so that a run starts in milliseconds instead of seconds; elsewhere 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mlops_desktop.core.errors import AppError, Cancelled
-from mlops_desktop.core.progress import Progress
+from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.registry import Registry
 
+_CANCEL_PATIENCE = 5.0
 _PRELOAD = ["mlops_desktop.pipelines.preload"]
 
 
@@ -31,6 +34,7 @@ class WorkerProcess:
         self.run_id = run_id
         self.stage = ""
         self.fraction: float | None = None
+        self._cancelled: float | None = None
         self._process = context.Process(
             target=_work, args=(str(folder), run_id, theirs), name=f"worker-{run_id}", daemon=False
         )
@@ -67,11 +71,14 @@ class WorkerProcess:
             return changed
         return changed
 
-    def ask_to_cancel(self) -> None:
-        try:
-            self._ours.send("cancel")
-        except OSError:
-            return
+    def cancel(self) -> None:
+        """Ask once; a worker that has not ended 5 s later is killed."""
+        if self._cancelled is None:
+            self._cancelled = time.monotonic()
+            with contextlib.suppress(OSError):
+                self._ours.send("cancel")
+        elif time.monotonic() - self._cancelled > _CANCEL_PATIENCE:
+            self.kill()
 
     def kill(self) -> None:
         self._process.kill()
@@ -154,7 +161,7 @@ def main(argv: list[str]) -> int:
         if queued is None:
             return 0
         registry.pipeline_runs.start(queued, os.getpid())
-        _run(registry, queued.id, lambda fraction, message="": None)
+        _run(registry, queued.id, no_progress)
         return 0 if registry.pipeline_runs.get(queued.id).state.value == "succeeded" else 1
     except AppError as error:
         sys.stderr.write(f"{error}\n")

@@ -10,6 +10,7 @@ import msgspec
 from mlops_desktop.core.clock import to_text
 from mlops_desktop.core.errors import Conflict, NotFound
 from mlops_desktop.core.events import (
+    PipelineRunCancelRequested,
     PipelineRunFinished,
     PipelineRunQueued,
     PipelineRunRequeued,
@@ -105,6 +106,17 @@ class PipelineRuns:
             event = PipelineRunRequeued(pipeline=run.pipeline, reason=reason)
             self._context.journal.append(event, f"pipeline:{id}")
             return queued
+
+    def request_cancel(self, id: str) -> PipelineRun:
+        """Ask for a run to end: a queued one ends at once, a running one at its next report of progress."""
+        with self._context.database.writing():
+            run = self.get(id)
+            if run.state.is_final or run.cancel_requested:
+                return run
+            asked = msgspec.structs.replace(run, cancel_requested=True)
+            self._put(asked)
+            self._context.journal.append(PipelineRunCancelRequested(pipeline=run.pipeline), f"pipeline:{id}")
+            return self.finish(id, RunState.CANCELLED, "cancelled") if run.state is RunState.QUEUED else asked
 
     def next_queued(self) -> PipelineRun | None:
         table = self._rows.table

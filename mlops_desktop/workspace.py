@@ -1,0 +1,161 @@
+"""The facade that the command line, the window and notebooks use: one object per open workspace.
+
+Reading goes through `registry` (all of its repositories return values); what changes something is a verb here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
+from mlops_desktop.core.errors import Conflict, InvalidInput
+from mlops_desktop.core.models import ModelVersion
+from mlops_desktop.core.monitoring import Alert, AlertState
+from mlops_desktop.core.pipelines import PipelineRun, Schedule
+from mlops_desktop.core.runs import SpecVersion
+from mlops_desktop.governance import promotion
+from mlops_desktop.pipelines.engine_state import EngineState, read_engine_state
+from mlops_desktop.pipelines.schedules import planned, trigger_of
+from mlops_desktop.pipelines.settings import adopt_spec
+from mlops_desktop.registry import Registry
+
+
+class Workspace:
+    """An open workspace folder.
+
+    Attributes:
+        registry: tables, journal and content store; read from it, write through the verbs below.
+    """
+
+    def __init__(self, folder: Path, *, actor: str = "") -> None:
+        self.registry = Registry(folder, actor=actor)
+
+    @classmethod
+    def create(cls, folder: Path, *, name: str = "", actor: str = "", replay_from: str = "") -> Workspace:
+        """Make a new workspace in a folder that holds none, and open it."""
+        Registry.create(folder, name=name, actor=actor, replay_from=replay_from).close()
+        return cls(folder, actor=actor)
+
+    @property
+    def folder(self) -> Path:
+        return self.registry.folder
+
+    @property
+    def name(self) -> str:
+        return self.registry.name
+
+    def close(self) -> None:
+        self.registry.close()
+
+    def engine_state(self) -> EngineState:
+        """What the engine is doing now, with live traffic figures."""
+        return read_engine_state(self.folder)
+
+    # Pipelines
+
+    def queue(self, pipeline: str, parameters: dict[str, Any] | None = None, *, trigger: str = "") -> PipelineRun:
+        """Queue a pipeline; the engine of this workspace runs it."""
+        return self.registry.pipeline_runs.queue(pipeline, parameters or {}, trigger or self.registry.actor)
+
+    def retrain(self, endpoint: str) -> PipelineRun:
+        return self.queue("retrain", {"endpoint": endpoint})
+
+    def cancel(self, pipeline_run: str) -> PipelineRun:
+        return self.registry.pipeline_runs.request_cancel(pipeline_run)
+
+    def schedule(self, schedule: Schedule) -> Schedule:
+        """Save a schedule. Raises `InvalidInput` for a broken cron expression."""
+        trigger_of(schedule.cron)
+        return self.registry.schedules.save(planned(schedule, self.registry.clock.now()))
+
+    def adopt_spec(self, path: Path) -> SpecVersion:
+        """Check a spec file, save it as a version, and set up the endpoint's schedules that it names."""
+        return adopt_spec(self.registry, path)
+
+    # Serving
+
+    def start_serving(self, endpoint: str, model: str = "", *, port: int = 0) -> Endpoint:
+        """Ask the engine to serve the model's `production` version. Port 0 lets the system choose one."""
+        known = {found.name: found for found in self.registry.endpoints.all()}
+        before = known.get(endpoint)
+        model = model or (before.model if before else "")
+        if not model:
+            raise InvalidInput(f"Endpoint {endpoint} is new.", hint="Say which model it is to serve.")
+        if promotion.production_version(self.registry, model) is None:
+            raise Conflict(
+                f"{model} has no version in production.", hint="Train one and promote it, then start the endpoint."
+            )
+        wanted = Endpoint(
+            name=endpoint,
+            model=model,
+            state=EndpointState.STARTING,
+            host="127.0.0.1",
+            port=port or (before.port if before else 0),
+            pid=None,
+            updated=self.registry.clock.now(),
+            reason="asked for",
+        )
+        return self.registry.endpoints.put(wanted)
+
+    def stop_serving(self, endpoint: str) -> Endpoint:
+        found = self.registry.endpoints.get(endpoint)
+        wanted = msgspec.structs.replace(found, state=EndpointState.STOPPING, reason="asked for")
+        return self.registry.endpoints.put(wanted)
+
+    # Promotion and rollouts, by hand
+
+    def promote(self, model_reference: str, *, reason: str) -> ModelVersion:
+        """Put a version into production. A running canary of that model is ended: promoted, or rolled back if another."""
+        version = self.registry.models.get(model_reference)
+        with self.registry.transaction():
+            for endpoint in self.registry.endpoints.all():
+                rollout = self.registry.rollouts.running(endpoint.name)
+                if rollout is not None and rollout.model == version.model:
+                    is_canary = rollout.canary == version.number
+                    outcome = RolloutState.PROMOTED if is_canary else RolloutState.ROLLED_BACK
+                    self.registry.rollouts.decide(rollout, outcome, f"by hand: {reason}")
+            promotion.promote(self.registry, version, reason=f"by hand: {reason}")
+        return version
+
+    def roll_back(self, endpoint: str, *, reason: str) -> ModelVersion:
+        """End a running canary, or, where there is none, return production to the version before."""
+        found = self.registry.endpoints.get(endpoint)
+        rollout = self.registry.rollouts.running(endpoint)
+        if rollout is None:
+            return promotion.roll_back(self.registry, found.model, reason=f"by hand: {reason}")
+        self.registry.rollouts.decide(rollout, RolloutState.ROLLED_BACK, f"by hand: {reason}")
+        return self.registry.models.get(f"{rollout.model}@{rollout.primary}")
+
+    def start_canary(self, endpoint: str, model_reference: str, *, weight: float) -> Rollout:
+        """Give a version a share (0 to 1) of the endpoint's requests."""
+        self._check_weight(weight)
+        version = self.registry.models.get(model_reference)
+        current = promotion.production_version(self.registry, version.model)
+        if current is None or current.number == version.number:
+            raise Conflict(f"{version.reference} has nothing to be compared with.", hint="Promote it instead.")
+        return self.registry.rollouts.start(
+            endpoint, version.model, canary=version.number, primary=current.number, weight=weight
+        )
+
+    def set_canary_weight(self, endpoint: str, weight: float) -> Rollout:
+        self._check_weight(weight)
+        rollout = self.registry.rollouts.running(endpoint)
+        if rollout is None:
+            raise Conflict(f"No canary is running on {endpoint}.", hint="Start one first.")
+        return self.registry.rollouts.change(msgspec.structs.replace(rollout, weight=weight), "weight set by hand")
+
+    # Alerts
+
+    def acknowledge(self, alert: int, *, reason: str = "seen") -> Alert:
+        return self.registry.alerts.change_state(self.registry.alerts.get(alert), AlertState.ACKNOWLEDGED, reason)
+
+    def resolve(self, alert: int, *, reason: str = "resolved by hand") -> Alert:
+        return self.registry.alerts.change_state(self.registry.alerts.get(alert), AlertState.RESOLVED, reason)
+
+    @staticmethod
+    def _check_weight(weight: float) -> None:
+        if not 0.0 <= weight <= 1.0:
+            raise InvalidInput(f"A canary's share of {weight} is not between 0 and 1.", hint="0.2 means 20 %.")
