@@ -20,7 +20,8 @@ class FeatureDrift(Struct, frozen=True):
     """Drift of one column between reference and window.
 
     `score` is the effect size by `method` (PSI or Jensen-Shannon), `threshold` its calibrated limit at this window
-    size, `p_value` adjusted over the window's features (Benjamini-Hochberg).
+    size, `p_value` adjusted over the window's features (Benjamini-Hochberg). `importance` is the feature's share of
+    the model's importance, 0 where it is not known or the row is not a feature.
     """
 
     feature: str
@@ -31,6 +32,7 @@ class FeatureDrift(Struct, frozen=True):
     drifting: bool
     missing_share: float = 0.0
     unseen_share: float = 0.0
+    importance: float = 0.0
 
 
 class MetricValue(Struct, frozen=True):
@@ -45,11 +47,27 @@ class MetricValue(Struct, frozen=True):
     breached: bool = False
 
 
+class Violation(Struct, frozen=True):
+    """A way in which the rows of a window are not what the model was trained on.
+
+    `kind` is one of Model Monitor's: `data_type`, `completeness`, `missing_column`, `extra_column`,
+    `categorical_values`. `value` and `limit` are shares of the rows.
+    """
+
+    kind: str
+    feature: str
+    message: str
+    value: float = 0.0
+    limit: float = 0.0
+    importance: float = 0.0
+
+
 class Window(Struct, frozen=True):
     """What was seen in one span of time for one model version.
 
     `labelled` counts the rows whose label has arrived; metrics are on these alone. `counts` is the hash of the stored
-    histogram counts, so that any range of windows can be judged again.
+    histogram counts, so that any range of windows can be judged again. `notes` are what a reader of the figures should
+    know, in plain words.
     """
 
     id: str
@@ -63,6 +81,8 @@ class Window(Struct, frozen=True):
     features: tuple[FeatureDrift, ...]
     metrics: tuple[MetricValue, ...]
     counts: str = ""
+    violations: tuple[Violation, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def drift_share(self) -> float:
