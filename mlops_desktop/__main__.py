@@ -21,14 +21,17 @@ COMMAND_LINE = "mlops_desktop.cli.main:main"
 def main() -> int:
     """Run the child process that the first argument names, else the command line; returns the exit code.
 
-    A child reads its own arguments from `sys.argv[2:]`. With no argument at all the command line opens the window.
+    Each of them is a `main(argv: list[str]) -> int` that gets the arguments that follow. With no argument at all the
+    command line opens the window.
     """
     multiprocessing.freeze_support()
     _give_silent_streams()
-    target = CHILDREN.get(sys.argv[1], COMMAND_LINE) if len(sys.argv) > 1 else COMMAND_LINE
+    arguments = sys.argv[1:]
+    target = COMMAND_LINE
+    if arguments and arguments[0] in CHILDREN:
+        target, arguments = CHILDREN[arguments[0]], arguments[1:]
     module, _, function = target.partition(":")
-    code = getattr(import_module(module), function)()
-    return int(code or 0)
+    return int(getattr(import_module(module), function)(arguments) or 0)
 
 
 def _give_silent_streams() -> None:
