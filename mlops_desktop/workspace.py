@@ -108,7 +108,7 @@ class Workspace:
     # Promotion and rollouts, by hand
 
     def promote(self, model_reference: str, *, reason: str) -> ModelVersion:
-        """Put a version into production. A running canary of that model is ended: promoted, or rolled back if another."""
+        """Put a version into production. A running canary ends: promoted if it is this version, else rolled back."""
         version = self.registry.models.get(model_reference)
         with self.registry.transaction():
             for endpoint in self.registry.endpoints.all():

@@ -48,7 +48,7 @@ class EndpointTraffic(Struct, frozen=True):
 
 
 class EngineState(Struct, frozen=True):
-    """`settled` is the workspace's time up to which all that was due has been done, None while something is going on."""
+    """`settled` is the time of the workspace up to which all that was due is done, None while something goes on."""
 
     pid: int
     running: bool

@@ -1,0 +1,136 @@
+"""What a spec says beyond training, and how a spec becomes part of a workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from msgspec import Struct
+
+from mlops_desktop.core.errors import EnvironmentProblem
+from mlops_desktop.core.pipelines import Schedule
+from mlops_desktop.core.runs import SpecVersion
+from mlops_desktop.evaluation.business import ValueMatrix
+from mlops_desktop.governance.gates import GateSpec
+from mlops_desktop.pipelines.schedules import planned, trigger_of
+from mlops_desktop.registry import Registry
+from mlops_desktop.training.specs import ProjectSpec, load_spec, parse_spec
+
+_TOKEN_FILE = "serving-token"  # noqa: S105 (the name of a file)
+
+
+class RetrainingSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retraining]`: what a retraining run tries.
+
+    Attributes:
+        train_days: lengths of training history, one candidate each; the gate chooses. Empty: that of `[split]`.
+        label_delay_days: labels of a day are complete so many days later; younger rows are not learned from.
+    """
+
+    train_days: tuple[int, ...] = ()
+    label_delay_days: int = 1
+
+
+class ScheduleSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[schedule]`: cron expressions in the workspace's time (UTC); empty means only on alert or by hand."""
+
+    retrain: str = ""
+    monitor: str = ""
+
+
+class Settings(Struct, frozen=True):
+    """A spec with its other sections converted."""
+
+    spec: ProjectSpec
+    gate: GateSpec
+    retraining: RetrainingSection
+    schedule: ScheduleSection
+    values: ValueMatrix | None
+
+    @property
+    def endpoint(self) -> str:
+        """A model's endpoint carries its name."""
+        return self.spec.model.name
+
+    @property
+    def candidates(self) -> tuple[int, ...]:
+        """Lengths of training history to try, in days."""
+        return self.retraining.train_days or (self.spec.split.train_days,)
+
+
+def settings_of(spec: ProjectSpec) -> Settings:
+    """Convert the sections; raises `InvalidInput` that names key and file."""
+    return Settings(
+        spec=spec,
+        gate=spec.section("gate", GateSpec),
+        retraining=spec.section("retraining", RetrainingSection),
+        schedule=spec.section("schedule", ScheduleSection),
+        values=spec.section("business", ValueMatrix) if spec.has_section("business") else None,
+    )
+
+
+def settings_for(registry: Registry, reference: str) -> Settings:
+    """The settings of a saved spec; an endpoint's name means the newest spec of its model."""
+    version = registry.specs.get(reference)
+    return settings_of(parse_spec(version.text, source=version.reference))
+
+
+def adopt_spec(registry: Registry, path: Path, *, schedule: bool = True) -> SpecVersion:
+    """Check a spec file as a whole, save it, and (if `schedule`) set up what it schedules."""
+    spec = load_spec(path)
+    settings = settings_of(spec)
+    check_whole(settings)
+    with registry.transaction():
+        saved = registry.specs.save(spec.model.name, path.read_text(encoding="utf-8-sig"))
+        if schedule:
+            set_schedules(registry, settings)
+    return saved
+
+
+def check_whole(settings: Settings) -> None:
+    """Sections that other rooms own are checked when a spec is adopted, not when they are first needed."""
+    from mlops_desktop.monitoring.spec import MonitoringSpec
+    from mlops_desktop.serving.rollout import RolloutSpec
+
+    settings.spec.section("monitoring", MonitoringSpec)
+    settings.spec.section("rollout", RolloutSpec)
+    for cron in (settings.schedule.retrain, settings.schedule.monitor):
+        if cron:
+            trigger_of(cron)
+
+
+def set_schedules(registry: Registry, settings: Settings) -> None:
+    """Make the registry's schedules those of the spec."""
+    wanted = {"monitor": settings.schedule.monitor, "retrain": settings.schedule.retrain}
+    now = registry.clock.now()
+    for pipeline, cron in wanted.items():
+        if cron:
+            schedule = Schedule(
+                name=f"{pipeline} {settings.endpoint}",
+                pipeline=pipeline,
+                cron=cron,
+                parameters={"endpoint": settings.endpoint},
+                next_at=None,
+            )
+            registry.schedules.save(planned(schedule, now))
+
+
+def feedback_token(folder: Path) -> str:
+    """The workspace's token for calls that change something; made on first use, readable by its owner alone."""
+    path = folder / _TOKEN_FILE
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="ascii").strip()
+    token = secrets.token_urlsafe(32)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"The workspace at {folder} cannot be written ({error.strerror}).", hint="Check its permissions."
+        ) from error
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(token)
+    return token
