@@ -114,8 +114,21 @@ find_missing_on_linux() {
     fi
 }
 
+wanted_stamp() { # what .venv depends on, its place included: scripts and the project's link name it
+    cksum pyproject.toml constraints.txt
+    "$python" --version 2>&1
+    pwd
+}
+
+is_set_up() { [ -x "$venv_python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(wanted_stamp)" ]; }
+
+venv_is_fine() { # it has pip, and the Python that was asked for
+    runs_python "$venv_python" && "$venv_python" -m pip --version >/dev/null 2>&1 &&
+        [ "$("$python" --version 2>&1)" = "$("$venv_python" --version 2>&1)" ]
+}
+
 find_missing_venv_module() {
-    "$venv_python" -m pip --version >/dev/null 2>&1 && return
+    if is_set_up || venv_is_fine; then return; fi
     "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     case "$(command -v "$python")" in
         */python3.1?) lacks "Python's venv module" "$(basename "$python")-venv" ;;
@@ -136,19 +149,16 @@ get_missing() {
 }
 
 set_up_venv() {
-    wanted="$(cksum pyproject.toml constraints.txt) $(pwd)"
-    [ -x "$venv_python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    is_set_up && return
     echo "Setting up .venv (takes a few minutes the first time)"
-    if ! "$venv_python" -m pip --version >/dev/null 2>&1 || ! runs_python "$venv_python"; then
-        "$python" -m venv --clear .venv || fail "The folder .venv could not be made with $python."
-    fi
+    venv_is_fine || "$python" -m venv --clear .venv || fail "The folder .venv could not be made with $python."
     rm -f "$stamp"
     verbosity=--quiet
     if [ -t 1 ]; then verbosity=--progress-bar=on; fi
     PIP_USER=0 "$venv_python" -m pip install --disable-pip-version-check "$verbosity" \
         --constraint constraints.txt --editable '.[gui,dev,sample]' ||
         fail "pip could not install the packages of constraints.txt; its last lines say why."
-    printf '%s\n' "$wanted" >"$stamp"
+    wanted_stamp >"$stamp"
 }
 
 choose_python
