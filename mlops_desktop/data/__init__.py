@@ -1,0 +1,1 @@
+"""Read, version, profile and compare tabular data."""

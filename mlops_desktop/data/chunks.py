@@ -1,0 +1,103 @@
+"""One chunk as a Parquet object: the rows, and in the file's footer the summary of their columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_desktop.core.datasets import Chunk
+from mlops_desktop.core.errors import Damaged, NotFound
+from mlops_desktop.core.ids import sha256_hex
+from mlops_desktop.data.hashing import content_hash
+from mlops_desktop.data.summary import Summary, pack, summary_of, unpack
+from mlops_desktop.registry import Registry
+
+SUMMARY_KEY = "mlops_desktop.summary.1"
+_COMPRESSION_LEVEL = 3
+
+
+class StoredChunk(NamedTuple):
+    """A chunk that is in the content store. `added` is what it added to the store, in bytes; 0 for one known before."""
+
+    chunk: Chunk
+    summary: Summary
+    added: int
+    is_new: bool
+
+
+def store_chunk(registry: Registry, table: pa.Table, known: dict[str, Chunk]) -> StoredChunk:
+    """Put a chunk into the content store, unless `known` (by content id) says that it is there already."""
+    content_id = content_hash(table.schema, table.to_batches())
+    before = known.get(content_id)
+    if before is not None and registry.objects.has(before.sha256):
+        return StoredChunk(before, stored_summary(registry, before) or summary_of(table), 0, is_new=False)
+    summary = summary_of(table)
+    content = encoded(table, summary)
+    sha256 = sha256_hex(content)
+    added = 0 if registry.objects.has(sha256) else len(content)
+    registry.objects.put_bytes(content)
+    chunk = Chunk(sha256=sha256, content_id=content_id, rows=table.num_rows, size=len(content))
+    return StoredChunk(chunk, summary, added, is_new=added > 0)
+
+
+def encoded(table: pa.Table, summary: Summary) -> bytes:
+    """A Parquet file; the same rows give the same bytes with the same version of pyarrow."""
+    sink = pa.BufferOutputStream()
+    settings = {"compression": "zstd", "compression_level": _COMPRESSION_LEVEL, "version": "2.6"}
+    with pq.ParquetWriter(sink, table.schema, **settings) as writer:
+        writer.write_table(table, row_group_size=max(table.num_rows, 1))
+        writer.add_key_value_metadata({SUMMARY_KEY: pack(summary)})
+    return bytes(sink.getvalue())
+
+
+def stored_summary(registry: Registry, chunk: Chunk) -> Summary | None:
+    """The summary in a stored chunk's footer, or None where another version of the program left none to read."""
+    with open_chunk(registry, chunk) as file:
+        packed = (file.metadata.metadata or {}).get(SUMMARY_KEY.encode())
+    try:
+        return unpack(packed.decode()) if packed else None
+    except (ValueError, OSError):
+        return None
+
+
+def known_summary(registry: Registry, chunk: Chunk) -> Summary:
+    """The summary of a stored chunk, computed from its rows where its footer has none."""
+    return stored_summary(registry, chunk) or summary_of(read_chunk(registry, chunk))
+
+
+def read_chunk(registry: Registry, chunk: Chunk, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a chunk. Raises `NotFound` or `Damaged`."""
+    with open_chunk(registry, chunk) as file:
+        try:
+            table = file.read(columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise damaged(chunk, registry.objects.path(chunk.sha256)) from error
+    return table.replace_schema_metadata(None)
+
+
+def open_chunk(registry: Registry, chunk: Chunk) -> pq.ParquetFile:
+    """A stored chunk as an open Parquet file. Raises `NotFound` or `Damaged`."""
+    path = registry.objects.path(chunk.sha256)
+    try:
+        file = pq.ParquetFile(path, memory_map=False)
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"Chunk {chunk.sha256[:12]}… of the dataset is missing from the content store.",
+            hint="Restore the workspace's `objects` folder from a copy.",
+        ) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise damaged(chunk, path) from error
+    if file.metadata.num_rows != chunk.rows:
+        file.close()
+        raise damaged(chunk, path)
+    return file
+
+
+def damaged(chunk: Chunk, path: Path) -> Damaged:
+    return Damaged(
+        f"Chunk {chunk.sha256[:12]}… of the dataset is damaged ({path}).",
+        hint="Restore the workspace's `objects` folder from a copy.",
+    )

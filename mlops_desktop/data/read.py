@@ -1,0 +1,163 @@
+"""Read dataset versions: all rows, some columns, a span of time, or a page of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_desktop.core.datasets import Chunk, DatasetVersion, Manifest, Profile
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.data.chunks import open_chunk, read_chunk
+from mlops_desktop.data.profile import check_time_column
+from mlops_desktop.data.schema import to_arrow
+from mlops_desktop.data.store import read_manifest, read_profile
+from mlops_desktop.registry import Registry
+
+Moment = datetime | str | None
+Between = tuple[str, Moment, Moment]
+
+
+def resolve(registry: Registry, version: DatasetVersion | str) -> DatasetVersion:
+    """A version itself, or by a reference such as `flights@3`. Raises `NotFound`."""
+    return version if isinstance(version, DatasetVersion) else registry.datasets.get(version)
+
+
+def manifest(registry: Registry, version: DatasetVersion | str) -> Manifest:
+    """Which chunks a version consists of."""
+    return read_manifest(registry, resolve(registry, version))
+
+
+def profile(registry: Registry, version: DatasetVersion | str) -> Profile:
+    """The version's profile, as it was stored with it."""
+    return read_profile(registry, resolve(registry, version))
+
+
+def read_table(
+    registry: Registry,
+    version: DatasetVersion | str,
+    *,
+    columns: Sequence[str] | None = None,
+    between: Between | None = None,
+) -> pa.Table:
+    """The rows of a version, in order.
+
+    `between` is a column of times, a start and an end: rows from the start up to but not including the end; None leaves
+    a side open, a moment without a zone is in UTC. Chunks whose statistics lie outside are not read.
+    Raises `InvalidInput` for unknown columns, `NotFound`, `Damaged`.
+    """
+    found = resolve(registry, version)
+    batches = list(iter_batches(registry, found, columns=columns, between=between))
+    return pa.Table.from_batches(batches, schema=_schema(found, columns))
+
+
+def iter_batches(
+    registry: Registry,
+    version: DatasetVersion | str,
+    *,
+    columns: Sequence[str] | None = None,
+    between: Between | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Like `read_table`, chunk by chunk, so that memory holds one chunk at a time."""
+    found = resolve(registry, version)
+    schema = _schema(found, columns)
+    if between is not None:
+        check_time_column(to_arrow(found.schema), between[0])
+    return _batches(registry, read_manifest(registry, found), schema.names, between)
+
+
+def preview(
+    registry: Registry,
+    version: DatasetVersion | str,
+    offset: int = 0,
+    limit: int = 100,
+    *,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Rows `offset` to `offset + limit` of a version; reads only the chunks they are in."""
+    found = resolve(registry, version)
+    schema = _schema(found, columns)
+    pieces = []
+    start = 0
+    for chunk in read_manifest(registry, found).chunks:
+        first, last = max(offset - start, 0), min(offset + limit - start, chunk.rows)
+        if first < last:
+            pieces.append(read_chunk(registry, chunk, schema.names).slice(first, last - first))
+        start += chunk.rows
+        if start >= offset + limit:
+            break
+    return pa.concat_tables(pieces) if pieces else schema.empty_table()
+
+
+def _schema(version: DatasetVersion, columns: Sequence[str] | None) -> pa.Schema:
+    schema = to_arrow(version.schema)
+    if columns is None:
+        return schema
+    unknown = [name for name in columns if name not in schema.names]
+    if unknown:
+        raise InvalidInput(
+            f"{version.reference} has no column {', '.join(map(repr, unknown))}.",
+            hint=f"Its columns: {', '.join(schema.names)}.",
+        )
+    return pa.schema([schema.field(name) for name in columns])
+
+
+def _batches(
+    registry: Registry, found: Manifest, names: list[str], between: Between | None
+) -> Iterator[pa.RecordBatch]:
+    for chunk in found.chunks:
+        if between is None:
+            table = read_chunk(registry, chunk, names).select(names)
+        else:
+            needed = list(dict.fromkeys([*names, between[0]]))
+            if not _may_hold(registry, chunk, between):
+                continue
+            table = _within(read_chunk(registry, chunk, needed), between).select(names)
+        yield from table.to_batches()
+
+
+def _may_hold(registry: Registry, chunk: Chunk, between: Between) -> bool:
+    """Whether the chunk's Parquet statistics leave room for rows in the span."""
+    column, start, end = between
+    with open_chunk(registry, chunk) as file:
+        index = file.schema_arrow.get_field_index(column)
+        field = file.schema_arrow.field(column)
+        for group in range(file.metadata.num_row_groups):
+            statistics = file.metadata.row_group(group).column(index).statistics
+            if statistics is None or not statistics.has_min_max:
+                return True
+            low, high = pa.scalar(statistics.min, field.type), pa.scalar(statistics.max, field.type)
+            after = start is None or pc.greater_equal(high, _scalar(start, field.type)).as_py()
+            before = end is None or pc.less(low, _scalar(end, field.type)).as_py()
+            if after and before:
+                return True
+    return False
+
+
+def _within(table: pa.Table, between: Between) -> pa.Table:
+    column, start, end = between
+    values = table.column(column)
+    mask: Any = pc.is_valid(values)
+    if start is not None:
+        mask = pc.and_(mask, pc.greater_equal(values, _scalar(start, values.type)))
+    if end is not None:
+        mask = pc.and_(mask, pc.less(values, _scalar(end, values.type)))
+    return table.filter(mask)
+
+
+def _scalar(moment: datetime | str, kind: pa.DataType) -> pa.Scalar:
+    """The moment as a value of the column's type; for dates the first date that is not before it."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            raise InvalidInput(f"{moment!r} is not a time.", hint="Write it as 2013-01-31T12:00.") from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if pa.types.is_date(kind):
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        day = pa.scalar(midnight.date(), pa.date32()).value + (moment > midnight)
+        return pa.scalar(day, pa.int32()).cast(pa.date32())
+    return pa.scalar(moment if kind.tz else moment.replace(tzinfo=None), kind)

@@ -1,0 +1,204 @@
+"""Summaries of columns that merge, so that a version's profile costs what changed.
+
+Each chunk carries the summary of its own rows; the profile of a version is the merger of its chunks' summaries. Counts,
+extremes, moments and histograms merge exactly. Quantiles come from `POINTS` equally spaced order statistics per chunk
+(rank error below 1 / (2 * POINTS), and smaller over several chunks). The most frequent values are exact while a chunk
+has at most `KEPT_VALUES` different ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from mlops_desktop.core.datasets import ColumnType
+from mlops_desktop.data.distinct import Distinct, distinct_of
+from mlops_desktop.data.hashing import finish, value_words
+from mlops_desktop.data.histogram import Histogram, histogram_of
+from mlops_desktop.data.schema import checked_type
+
+POINTS = 100
+KEPT_VALUES = 64
+_KEPT_CHARACTERS = 80
+_EPOCH = datetime(1970, 1, 1)
+
+
+class Moments(Struct, array_like=True, frozen=True):
+    """Number of finite values, their mean, and the sum of squared deviations from it."""
+
+    n: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+
+class ColumnSummary(Struct, array_like=True, frozen=True):
+    """One column over some rows. `missing` counts nulls and NaN.
+
+    Times are in seconds since 1970, but for `low` and `high`, which are integers as stored.
+    """
+
+    type: ColumnType
+    rows: int
+    missing: int
+    low: int | float | str | None = None
+    high: int | float | str | None = None
+    moments: Moments = Moments()
+    points: bytes = b""
+    histogram: Histogram = Histogram()
+    distinct: Distinct = Distinct()
+    values: tuple[tuple[str, int], ...] = ()
+
+
+Summary = tuple[ColumnSummary, ...]
+_decoder = msgspec.msgpack.Decoder(Summary)
+
+
+def summary_of(table: pa.Table) -> Summary:
+    """One summary per column of a table in plain storage types, which should be no longer than a chunk."""
+    return tuple(_column(column, str(column.type)) for column in table.combine_chunks().columns)
+
+
+def pack(summary: Summary) -> str:
+    """As text that fits the key-value metadata of a Parquet file."""
+    raw = msgspec.msgpack.encode(summary)
+    packed = pa.Codec("zstd").compress(raw, asbytes=True)
+    return f"{len(raw)}:{base64.b64encode(packed).decode()}"
+
+
+def unpack(text: str) -> Summary:
+    """Inverse of `pack`. Raises `ValueError` (or a subclass) for anything else."""
+    size, _, packed = text.partition(":")
+    raw = pa.Codec("zstd").decompress(base64.b64decode(packed), int(size), asbytes=True)
+    return _decoder.decode(raw)
+
+
+def _column(column: pa.ChunkedArray, storage: str) -> ColumnSummary:
+    kind = checked_type(column.type)
+    flat = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    present = flat.drop_null()
+    if kind is ColumnType.TEXT:
+        return _text(present, len(flat))
+    return _numeric(present, len(flat), kind, storage)
+
+
+def _text(present: pa.Array, rows: int) -> ColumnSummary:
+    if not len(present):
+        return ColumnSummary(ColumnType.TEXT, rows, rows)
+    encoded = present.dictionary_encode()
+    counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+    extremes = pc.min_max(encoded.dictionary).as_py()
+    return ColumnSummary(
+        ColumnType.TEXT,
+        rows,
+        rows - len(present),
+        low=_shortened(extremes["min"]),
+        high=_shortened(extremes["max"]),
+        distinct=distinct_of(value_words(encoded.dictionary)),
+        values=tuple(
+            (_shortened(encoded.dictionary[position].as_py()), int(counts[position])) for position in _frequent(counts)
+        ),
+    )
+
+
+def _numeric(present: pa.Array, rows: int, kind: ColumnType, storage: str) -> ColumnSummary:
+    ordered = np.sort(_native(present))
+    if kind is ColumnType.NUMBER:
+        ordered = ordered[: len(ordered) - int(np.isnan(ordered).sum())]  # NaN sorts last
+    if not len(ordered):
+        return ColumnSummary(kind, rows, rows)
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    counts = np.diff(np.append(starts, len(ordered)))
+    finite = _as_doubles(ordered, storage)
+    finite = finite[np.isfinite(finite)] if kind is ColumnType.NUMBER else finite
+    different = ordered[starts]
+    extremes = different if kind is ColumnType.TIME else finite
+    return ColumnSummary(
+        kind,
+        rows,
+        rows - len(ordered),
+        low=extremes[0].item() if len(extremes) else None,
+        high=extremes[-1].item() if len(extremes) else None,
+        moments=_moments(finite),
+        points=_points(finite).astype("<f8").tobytes(),
+        histogram=histogram_of(finite, whole=kind in (ColumnType.INTEGER, ColumnType.BOOLEAN)),
+        distinct=distinct_of(finish(value_words(pa.array(different)).copy())),
+        values=tuple(
+            (_said(different[position], kind, storage), int(counts[position])) for position in _frequent(counts)
+        ),
+    )
+
+
+def _native(present: pa.Array) -> NDArray[Any]:
+    if pa.types.is_boolean(present.type):
+        present = present.cast(pa.uint8())
+    elif pa.types.is_timestamp(present.type):
+        present = present.view(pa.int64())
+    elif pa.types.is_date32(present.type):
+        present = present.view(pa.int32())
+    values: NDArray[Any] = present.to_numpy(zero_copy_only=False)
+    return values + values.dtype.type(0) if values.dtype.kind == "f" else values
+
+
+def _as_doubles(ordered: NDArray[Any], storage: str) -> NDArray[np.float64]:
+    doubles: NDArray[np.float64] = ordered.astype(np.float64)
+    if storage.startswith("timestamp"):
+        doubles /= 1e9 if storage.startswith("timestamp[ns") else 1e6
+    elif storage.startswith("date32"):
+        doubles *= 86_400.0
+    return doubles
+
+
+def _moments(finite: NDArray[np.float64]) -> Moments:
+    if not len(finite):
+        return Moments()
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(finite.mean())
+        squares = float(np.square(finite - mean).sum())
+    return Moments(len(finite), mean, squares) if math.isfinite(mean + squares) else Moments()
+
+
+def _points(finite: NDArray[np.float64]) -> NDArray[np.float64]:
+    if len(finite) <= POINTS:
+        return finite
+    return finite[((np.arange(POINTS) + 0.5) / POINTS * len(finite)).astype(np.intp)]
+
+
+def _frequent(counts: NDArray[np.int64]) -> list[int]:
+    """Positions of the most frequent values; beyond `KEPT_VALUES` different ones those that repeat."""
+    if len(counts) <= KEPT_VALUES:
+        return list(range(len(counts)))
+    largest = np.argpartition(counts, -KEPT_VALUES)[-KEPT_VALUES:]
+    return [int(position) for position in np.sort(largest) if counts[position] > 1]
+
+
+def _said(value: Any, kind: ColumnType, storage: str) -> str:
+    if kind is ColumnType.BOOLEAN:
+        return "true" if value else "false"
+    if kind is ColumnType.NUMBER:
+        return f"{value:.7g}" if storage == "float" else f"{value:.15g}"
+    return time_text(int(value), storage) if kind is ColumnType.TIME else str(value)
+
+
+def time_text(value: int, storage: str) -> str:
+    """A stored time as ISO 8601, in UTC where its column has a time zone; empty outside of the years 1 to 9999."""
+    try:
+        if storage.startswith("date32"):
+            return (date(1970, 1, 1) + timedelta(days=value)).isoformat()
+        moment = _EPOCH + timedelta(microseconds=value // 1000 if storage.startswith("timestamp[ns") else value)
+    except OverflowError:
+        return ""
+    zoned = moment.replace(tzinfo=UTC) if "tz=" in storage else moment
+    return zoned.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _KEPT_CHARACTERS else text[: _KEPT_CHARACTERS - 1] + "…"
