@@ -1,0 +1,194 @@
+"""What each URL does."""
+
+from __future__ import annotations
+
+import hmac
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from mlops_desktop.serving.config import GatewayConfig
+from mlops_desktop.serving.figures import GatewayStats
+from mlops_desktop.serving.gateway.calls import Codec
+from mlops_desktop.serving.gateway.clock import GatewayTime
+from mlops_desktop.serving.gateway.endpoints import Endpoints, LiveEndpoint
+from mlops_desktop.serving.gateway.http import HttpConnection, HttpError, Request
+from mlops_desktop.serving.gateway.meters import Meters
+from mlops_desktop.serving.gateway.plain import PlainCodec, decode_feedback
+from mlops_desktop.serving.gateway.predictions import Predictions, event_time
+from mlops_desktop.serving.gateway.v2 import V2Codec, model_metadata, server_metadata
+from mlops_desktop.serving.log import FeedbackRecord, LogFull, encode_record
+
+_PLAIN, _V2 = PlainCodec(), V2Codec()
+_PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
+_encode = msgspec.json.encode
+
+
+class App:
+    """Answers requests with what is configured. `endpoints` is given after construction, as it reports back to us."""
+
+    def __init__(self, connections: set[HttpConnection]) -> None:
+        self.meters = Meters()
+        self.clock = GatewayTime()
+        self.predictions = Predictions(self.meters, self.clock)
+        self.endpoints: Endpoints
+        self._connections = connections
+        self._feedback_token = ""
+        self._fixed: dict[bytes, tuple[bytes, Callable[[Request, HttpConnection], None]]] = {
+            b"/predict": (b"POST", self._predict_only),
+            b"/feedback": (b"POST", self._feedback),
+            b"/health": (b"GET", self._health),
+            b"/metrics": (b"GET", self._metrics),
+            b"/v2": (b"GET", lambda _, c: c.respond(200, _encode(server_metadata()))),
+            b"/v2/health/live": (b"GET", lambda _, c: c.respond(200, b'{"live":true}')),
+            b"/v2/health/ready": (b"GET", self._v2_ready),
+        }
+
+    async def configure(self, config: GatewayConfig) -> str:
+        """Apply a configuration; returns an empty text, or why the old one stays."""
+        self._feedback_token = config.feedback_token
+        self.predictions.disk_full = config.disk_full
+        return await self.endpoints.apply(config)
+
+    def stats(self) -> GatewayStats:
+        return self.meters.snapshot(self.endpoints.pool_stats(), len(self._connections), self.clock.text)
+
+    def handle(self, request: Request, connection: HttpConnection) -> None:
+        """Answer a request; what nobody foresaw is logged here and told to the client without details."""
+        try:
+            self._dispatch(request, connection)
+        except HttpError as error:
+            self.meters.rejected += 1
+            connection.respond_error(error)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            connection.respond_error(HttpError(500, "The gateway met an unexpected problem; its log says more."))
+
+    def _dispatch(self, request: Request, connection: HttpConnection) -> None:
+        path = request.target.partition(b"?")[0]
+        if len(path) > 1:
+            path = path.rstrip(b"/")
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            _allow(request, fixed[0])
+            fixed[1](request, connection)
+            return
+        parts = [unquote(part) for part in path.decode("ascii", "replace").split("/")[1:]]
+        if parts[:2] == ["v2", "models"] and len(parts) > 2:
+            self._v2_model(parts[2:], request, connection)
+        elif len(parts) == 3 and parts[0] == "models" and parts[2] in ("predict", "feedback"):
+            _allow(request, b"POST")
+            if parts[2] == "predict":
+                self._predict(self._endpoint(parts[1]), None, _PLAIN, request, connection)
+            else:
+                self._take_feedback(self._endpoint(parts[1]), request, connection)
+        else:
+            raise HttpError(404, "There is nothing at this address.")
+
+    def _endpoint(self, name: str) -> LiveEndpoint:
+        live = self.endpoints.get(name)
+        if live is None:
+            raise HttpError(404, f"There is no model '{name}' here.")
+        return live
+
+    def _only_endpoint(self) -> LiveEndpoint:
+        only = self.endpoints.only
+        if only is None:
+            names = ", ".join(live.config.name for live in self.endpoints.all) or "none"
+            raise HttpError(404, f"Say which model: /models/<name>/…; there are: {names}.")
+        return only
+
+    # predictions
+
+    def _predict_only(self, request: Request, connection: HttpConnection) -> None:
+        self._predict(self._only_endpoint(), None, _PLAIN, request, connection)
+
+    def _predict(
+        self, live: LiveEndpoint, number: int | None, codec: Codec, request: Request, connection: HttpConnection
+    ) -> None:
+        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise HttpError(415, "Compressed bodies are not supported.")
+        self.predictions.take(live, number, codec, request, connection)
+
+    # feedback
+
+    def _feedback(self, request: Request, connection: HttpConnection) -> None:
+        self._take_feedback(None, request, connection)
+
+    def _take_feedback(self, live: LiveEndpoint | None, request: Request, connection: HttpConnection) -> None:
+        self._authorize(request)
+        name, pairs = decode_feedback(request.body)
+        if live is None:
+            live = self._endpoint(name) if name else self._only_endpoint()
+        received = time.time_ns() // 1000
+        moment, endpoint = event_time(self.clock, request, received), live.config.name
+        records = [encode_record(FeedbackRecord(key, label, moment, received, endpoint)) for key, label in pairs]
+        if records:
+            try:
+                live.log.append(b"".join(records))
+            except LogFull as problem:
+                self.meters.log_error = str(problem)
+                raise HttpError(507, "The labels could not be stored: the disk is full.") from None
+        self.meters.feedback += len(pairs)
+        connection.respond(200, _encode({"accepted": len(pairs)}))
+
+    def _authorize(self, request: Request) -> None:
+        if not self._feedback_token:
+            raise HttpError(403, "Feedback is switched off.")
+        scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._feedback_token.encode()):
+            raise HttpError(
+                401, "Feedback needs the header 'Authorization: Bearer <token>'.", {b"WWW-Authenticate": b"Bearer"}
+            )
+
+    # state
+
+    def _health(self, _: Request, connection: HttpConnection) -> None:
+        is_ready = self.endpoints.is_ready
+        body: dict[str, Any] = {"status": "ok" if is_ready else "not ready"}
+        body["endpoints"] = {live.config.name: live.is_ready for live in self.endpoints.all}
+        connection.respond(200 if is_ready else 503, _encode(body))
+
+    def _metrics(self, _: Request, connection: HttpConnection) -> None:
+        connection.respond(200, self.meters.prometheus(self.endpoints.pool_stats()).encode(), _PROMETHEUS)
+
+    def _v2_ready(self, _: Request, connection: HttpConnection) -> None:
+        is_ready = self.endpoints.is_ready
+        connection.respond(200 if is_ready else 503, _encode({"ready": is_ready}))
+
+    def _v2_model(self, parts: list[str], request: Request, connection: HttpConnection) -> None:
+        """`{m}[/versions/{v}][/ready|/infer]`."""
+        live = self._endpoint(parts[0])
+        rest, number = parts[1:], None
+        if rest[:1] == ["versions"] and len(rest) > 1:
+            number, rest = _version_number(live, rest[1]), rest[2:]
+        if rest == ["infer"]:
+            _allow(request, b"POST")
+            self._predict(live, number, _V2, request, connection)
+            return
+        _allow(request, b"GET")
+        shown = live.config.route.primary if number is None else number
+        if rest == ["ready"]:
+            is_ready = shown in live.pools and live.pools[shown].is_ready
+            connection.respond(200 if is_ready else 503, _encode({"name": live.config.name, "ready": is_ready}))
+        elif not rest:
+            connection.respond(200, _encode(model_metadata(live.config, live.config.version(shown))))
+        else:
+            raise HttpError(404, "There is nothing at this address.")
+
+
+def _version_number(live: LiveEndpoint, text: str) -> int:
+    for version in live.config.versions:
+        if str(version.number) == text:
+            return version.number
+    raise HttpError(404, f"There is no version '{text}' of model '{live.config.name}' here.")
+
+
+def _allow(request: Request, method: bytes) -> None:
+    if request.method != method and not (method == b"GET" and request.method == b"HEAD"):
+        raise HttpError(405, f"Use {method.decode()} here.", {b"Allow": method})

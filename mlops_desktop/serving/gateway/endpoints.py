@@ -1,0 +1,147 @@
+"""Endpoints as they are served now, each with configuration, worker pools and log; and how they are changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from mlops_desktop.serving.config import GatewayConfig, ServedEndpoint, ServedVersion
+from mlops_desktop.serving.figures import PoolStats
+from mlops_desktop.serving.gateway.pool import Finished, VersionPool
+from mlops_desktop.serving.log import LogWriter
+
+DRAIN_SECONDS = 30.0
+
+
+class LiveEndpoint:
+    """An endpoint with its pools by version number. `config` is what requests are routed by."""
+
+    def __init__(self, config: ServedEndpoint, log: LogWriter) -> None:
+        self.config = config
+        self.log = log
+        self.pools: dict[int, VersionPool] = {}
+
+    @property
+    def is_ready(self) -> bool:
+        pool = self.pools.get(self.config.route.primary)
+        return pool is not None and pool.is_ready
+
+
+class Endpoints:
+    """All endpoints. Changes are made one after the other; requests see the old route until the new one is ready."""
+
+    def __init__(self, spool: Path, finished: Finished) -> None:
+        self._spool = spool
+        self._finished = finished
+        self._live: dict[str, LiveEndpoint] = {}
+        self._turn = asyncio.Lock()
+        self._drains: set[asyncio.Task[None]] = set()
+
+    def get(self, name: str) -> LiveEndpoint | None:
+        return self._live.get(name)
+
+    @property
+    def only(self) -> LiveEndpoint | None:
+        """The endpoint that needs not be named, as there is no other."""
+        return next(iter(self._live.values())) if len(self._live) == 1 else None
+
+    @property
+    def all(self) -> list[LiveEndpoint]:
+        return list(self._live.values())
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self._live) and all(endpoint.is_ready for endpoint in self._live.values())
+
+    async def apply(self, config: GatewayConfig) -> str:
+        """Make the configuration real; returns an empty text, or why the old one stays."""
+        async with self._turn:
+            new = [self._prepare(endpoint, config.queue_limit) for endpoint in config.endpoints]
+            failure = await self._load(new)
+            if failure:
+                self._undo(new)
+                return failure
+            names = {endpoint.name for endpoint in config.endpoints}
+            for live, endpoint in new:
+                live.config = endpoint
+            for live, _ in new:
+                self._drop(live, {version.number for version in live.config.versions})
+            for name in [name for name in self._live if name not in names]:
+                self._keep(self._retire(self._live.pop(name)))
+            return ""
+
+    def _prepare(self, endpoint: ServedEndpoint, queue_limit: int) -> tuple[LiveEndpoint, ServedEndpoint]:
+        """Start what is new. An endpoint that is new as a whole takes requests at once; they wait for its workers."""
+        live = self._live.get(endpoint.name)
+        if live is None:
+            live = self._live[endpoint.name] = LiveEndpoint(endpoint, LogWriter(self._spool / endpoint.name))
+        for version in endpoint.versions:
+            self._prepare_version(live, version, queue_limit)
+        return live, endpoint
+
+    def _prepare_version(self, live: LiveEndpoint, version: ServedVersion, queue_limit: int) -> None:
+        pool = live.pools.get(version.number)
+        if pool is not None and not pool.failure and _is_same(pool.version, version):
+            pool.version, pool.queue_limit = version, queue_limit
+            pool.set_workers(version.workers)
+            return
+        if pool is not None:
+            self._drain(pool)
+        label = f"{live.config.name}@{version.number}"
+        fresh = live.pools[version.number] = VersionPool(label, version, queue_limit, self._finished)
+        fresh.start()
+
+    async def _load(self, new: list[tuple[LiveEndpoint, ServedEndpoint]]) -> str:
+        for live, endpoint in new:
+            for version in endpoint.versions:
+                failure = await live.pools[version.number].until_ready()
+                if failure:
+                    return failure
+        return ""
+
+    def _undo(self, new: list[tuple[LiveEndpoint, ServedEndpoint]]) -> None:
+        """Keep what was routed to before; a first configuration stays, to answer why it cannot."""
+        for live, _ in new:
+            self._drop(live, {version.number for version in live.config.versions})
+
+    def _drop(self, live: LiveEndpoint, keep: set[int]) -> None:
+        for number in [number for number in live.pools if number not in keep]:
+            self._drain(live.pools.pop(number))
+
+    def _drain(self, pool: VersionPool) -> None:
+        self._keep(pool.drain(DRAIN_SECONDS))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
+
+    async def _retire(self, live: LiveEndpoint, seconds: float = DRAIN_SECONDS) -> None:
+        """Answer what was accepted, end the workers, sync the log."""
+        await asyncio.gather(*(pool.drain(seconds) for pool in live.pools.values()))
+        await asyncio.to_thread(live.log.close)
+
+    def pool_stats(self) -> list[PoolStats]:
+        return [
+            PoolStats(live.config.name, number, pool.is_ready, pool.queued, pool.pids, pool.restarts, pool.failure)
+            for live in self._live.values()
+            for number, pool in sorted(live.pools.items())
+        ]
+
+    def kill_hanging(self) -> None:
+        for live in self._live.values():
+            for pool in live.pools.values():
+                pool.kill_hanging()
+
+    async def close(self, seconds: float) -> None:
+        """Answer what was accepted, end the workers, sync the logs."""
+        await asyncio.gather(*(self._retire(live, seconds) for live in self._live.values()))
+        if self._drains:
+            await asyncio.wait(self._drains, timeout=seconds)
+
+
+def _is_same(running: ServedVersion, wanted: ServedVersion) -> bool:
+    """Whether the running workers hold what is wanted; threshold and number of workers are not theirs."""
+    return (running.artifact, running.runtime, running.signature) == (wanted.artifact, wanted.runtime, wanted.signature)

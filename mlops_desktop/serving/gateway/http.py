@@ -1,0 +1,241 @@
+"""HTTP/1.1 over asyncio: parsing with httptools, limits, keep-alive, and answers in the order of the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import httptools
+import msgspec
+from msgspec import Struct
+
+JSON = b"application/json"
+
+_REASONS = {
+    200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
+    405: b"Method Not Allowed", 408: b"Request Timeout", 411: b"Length Required", 413: b"Content Too Large",
+    414: b"URI Too Long", 415: b"Unsupported Media Type", 431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error", 503: b"Service Unavailable", 507: b"Insufficient Storage",
+}  # fmt: skip
+
+
+class Limits(Struct, frozen=True):
+    """Sizes in bytes, times in seconds."""
+
+    target: int = 8 * 1024
+    headers: int = 32 * 1024
+    body: int = 32 * 1024 * 1024
+    pipelined: int = 16
+    receive_seconds: float = 30.0
+    idle_seconds: float = 300.0
+
+
+class HttpError(Exception):
+    """An answer other than 200. `headers` are added to it."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[bytes, bytes] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+    @property
+    def body(self) -> bytes:
+        return msgspec.json.encode({"error": self.message})
+
+
+class Request:
+    """One request. Header names are in lower case."""
+
+    __slots__ = ("body", "headers", "keep_alive", "method", "received_ns", "target")
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+        self.keep_alive = True
+        self.received_ns = 0
+
+
+Handler = Callable[[Request, "HttpConnection"], None]
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client. The handler gets one request at a time and answers it, now or later, with `respond`."""
+
+    def __init__(self, handler: Handler, connections: set[HttpConnection], limits: Limits) -> None:
+        self._handler = handler
+        self._connections = connections
+        self._limits = limits
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[Request] = deque()
+        self._current: Request | None = None
+        self._incoming = Request()
+        self._is_receiving = False
+        self._parts: list[bytes] = []
+        self._body_size = 0
+        self._header_size = 0
+        self._fault: HttpError | None = None
+        self._is_closing = False
+        self._is_paused = False
+        self._is_draining = False
+        self._changed = time.monotonic()
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._transport = None
+        self._waiting.clear()
+        self._connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closing:
+            return
+        self._changed = time.monotonic()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fault = HttpError(400, "Protocol upgrades are not supported.")
+        except httptools.HttpParserError:
+            self._fault = self._fault or HttpError(400, "The request is not valid HTTP/1.1.")
+        if self._fault is not None and self._current is None and not self._waiting:
+            self._refuse(self._fault)
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        self._incoming = Request()
+        self._is_receiving = True
+        self._parts = []
+        self._body_size = self._header_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._incoming.target += url
+        if len(self._incoming.target) > self._limits.target:
+            self._fail(414, "The URL is too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_size += len(name) + len(value) + 4
+        if self._header_size > self._limits.headers:
+            self._fail(431, "The request's headers are too large.")
+        self._incoming.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        headers = self._incoming.headers
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._limits.body:
+            self._fail(413, f"The body is larger than {self._limits.body:,} bytes; send fewer rows at a time.")
+        if headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
+        if self._body_size > self._limits.body:
+            self._fail(413, f"The body is larger than {self._limits.body:,} bytes; send fewer rows at a time.")
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        request, self._is_receiving = self._incoming, False
+        request.method = self._parser.get_method()
+        request.keep_alive = self._parser.should_keep_alive()
+        request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        request.received_ns = time.perf_counter_ns()
+        self._parts = []
+        if self._current is None:
+            self._start(request)
+            return
+        self._waiting.append(request)
+        if len(self._waiting) >= self._limits.pipelined and self._transport is not None and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _fail(self, status: int, message: str) -> None:
+        """Stop parsing: nothing after this can be trusted."""
+        self._fault = HttpError(status, message)
+        raise self._fault
+
+    # answering
+
+    def _start(self, request: Request) -> None:
+        self._current = request
+        self._handler(request, self)
+
+    def respond(
+        self, status: int, body: bytes, content_type: bytes = JSON, headers: Mapping[bytes, bytes] | None = None
+    ) -> None:
+        """Answer the current request, and go on with the next one that waits."""
+        request, self._current = self._current, None
+        if self._transport is None or request is None:
+            return
+        keep_alive = request.keep_alive and not self._is_closing
+        self._transport.write(_response(status, body, content_type, headers, keep_alive, request.method == b"HEAD"))
+        self._changed = time.monotonic()
+        if not keep_alive:
+            self._is_closing = True
+            self._transport.close()
+        elif not self._is_draining:
+            self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        """Go on with what was pipelined. A loop, as an answer given at once would otherwise recurse."""
+        self._is_draining = True
+        while self._waiting and self._current is None and not self._is_closing:
+            self._start(self._waiting.popleft())
+        self._is_draining = False
+        if self._waiting or self._transport is None or self._is_closing:
+            return
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        if self._fault is not None and self._current is None:
+            self._refuse(self._fault)
+
+    def respond_error(self, error: HttpError) -> None:
+        self.respond(error.status, error.body, headers=error.headers)
+
+    def _refuse(self, fault: HttpError) -> None:
+        if self._transport is not None and not self._is_closing:
+            self._is_closing = True
+            self._transport.write(_response(fault.status, fault.body, JSON, fault.headers, False, False))
+            self._transport.close()
+
+    def close_when_idle(self) -> None:
+        """Close now, or with the answer to the request at hand."""
+        self._is_closing = True
+        if self._current is None and self._transport is not None:
+            self._transport.close()
+
+    def close_if_late(self, now: float) -> None:
+        """Close a connection that keeps us waiting for the rest of a request, or that has long been idle."""
+        if self._current is not None or self._transport is None:
+            return
+        if self._is_receiving and now - self._changed > self._limits.receive_seconds:
+            self._refuse(HttpError(408, "The rest of the request did not arrive in time."))
+        elif now - self._changed > self._limits.idle_seconds:
+            self._transport.close()
+
+
+def _response(
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    headers: Mapping[bytes, bytes] | None,
+    keep_alive: bool,
+    is_head: bool,
+) -> bytes:
+    extra = b"".join(b"%s: %s\r\n" % pair for pair in headers.items()) if headers else b""
+    connection = b"" if keep_alive else b"Connection: close\r\n"
+    head = b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n" % (
+        status, _REASONS.get(status, b"Error"), content_type, len(body), connection, extra,
+    )  # fmt: skip
+    return head if is_head else head + body

@@ -1,0 +1,148 @@
+"""The gateway's end of one serving worker: its process, its pipes, and the batch it works on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from mlops_desktop.core.processes import program_command
+from mlops_desktop.serving.frames import BatchReply, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
+
+if TYPE_CHECKING:
+    from mlops_desktop.serving.gateway.pool import Job, VersionPool
+
+_reply_decoder = msgspec.msgpack.Decoder(BatchReply)
+_loaded_decoder = msgspec.msgpack.Decoder(Loaded)
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class WorkerLink(asyncio.SubprocessProtocol):
+    """One worker process. It is ready once it has loaded its version, and idle while it has no batch."""
+
+    def __init__(self, pool: VersionPool) -> None:
+        self._pool = pool
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._stdin: asyncio.WriteTransport | None = None
+        self._frames = FrameReader()
+        self._batch: list[Job] = []
+        self._busy_since = 0.0
+        self._started = time.monotonic()
+        self._is_closed = False
+        self._has_refused = False
+        self.is_dead = False
+        self.is_ready = False
+        self.ready_ns = 0
+        self.pid = 0
+
+    @classmethod
+    async def start(cls, request: LoadRequest, pool: VersionPool) -> WorkerLink:
+        """Start the process and ask it to load; it reports to the pool when it has."""
+        _, link = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(pool),
+            *program_command("serving-worker"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None,
+            env=os.environ | _ONE_THREAD,
+        )
+        link._write(encode_frame(request))
+        return link
+
+    @property
+    def is_idle(self) -> bool:
+        return self.is_ready and not self._batch and not self.is_dead
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._batch)
+
+    @property
+    def busy_seconds(self) -> float:
+        return time.monotonic() - self._busy_since if self._batch else 0.0
+
+    @property
+    def age_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def died_before_ready(self) -> bool:
+        return self.is_dead and not self.ready_ns
+
+    def send(self, batch: list[Job]) -> None:
+        """Give it a batch; it must be idle."""
+        self._batch = batch
+        self._busy_since = time.monotonic()
+        self._write(encode_frame([job.columns for job in batch]))
+
+    def close(self) -> None:
+        """Let it end by itself, at the end of its standard input."""
+        self._is_closed = True
+        if self._stdin is not None:
+            self._stdin.close()
+
+    def kill(self) -> None:
+        if self._transport is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._transport.kill()
+
+    def _write(self, data: bytes) -> None:
+        if self._stdin is not None and not self._stdin.is_closing():
+            self._stdin.write(data)
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self.pid = self._transport.get_pid() or 0
+        self._stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        del fd
+        for body in self._frames.feed(data):
+            if self.is_dead:
+                return  # its batch is already with another worker
+            if self.is_ready:
+                self._take_reply(_reply_decoder.decode(body))
+            else:
+                self._take_loaded(_loaded_decoder.decode(body))
+
+    def _take_loaded(self, loaded: Loaded) -> None:
+        if loaded.error:
+            self._has_refused = True
+            self._pool.worker_refused(loaded.error)
+            return
+        self.is_ready, self.ready_ns = True, time.perf_counter_ns()
+        self._pool.worker_ready(self)
+
+    def _take_reply(self, reply: BatchReply) -> None:
+        batch, self._batch = self._batch, []
+        pairs: list[tuple[Job, JobResult]] = list(zip(batch, reply.results, strict=True))
+        self._pool.worker_answered(self, pairs, reply.inference_us)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        del exc
+        if fd == 1:
+            self._die("its output closed")
+
+    def process_exited(self) -> None:
+        code = self._transport.get_returncode() if self._transport is not None else None
+        self._die(f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}")
+        if self._transport is not None:
+            self._transport.close()
+
+    def _die(self, reason: str) -> None:
+        if self.is_dead:
+            return
+        self.is_dead = True
+        self.is_ready = False
+        lost, self._batch = self._batch, []
+        if not self._is_closed:
+            self.kill()
+        if lost or not (self._is_closed or self._has_refused):
+            self._pool.worker_died(self, lost, reason)

@@ -1,0 +1,100 @@
+"""Joins labels that arrive later to the predictions they belong to.
+
+The last label that arrived for an id wins, all are kept as history, and labels that match no prediction (yet) are
+parked: they are returned, not dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord, Record
+
+LabelValue = str | int | float | bool | None
+
+
+class LabelledLog(Struct, frozen=True):
+    """Predictions with what is known of their labels.
+
+    `feedback` maps an inference id to the feedback that wins; `history` to all of them, oldest first; `unmatched` are
+    the parked ones.
+    """
+
+    predictions: list[PredictionRecord]
+    feedback: dict[str, FeedbackRecord]
+    history: dict[str, list[FeedbackRecord]]
+    unmatched: list[FeedbackRecord]
+
+    @property
+    def rows(self) -> int:
+        return sum(record.rows for record in self.predictions)
+
+
+def join_labels(records: Iterable[Record]) -> LabelledLog:
+    """Join the records of a log, which may be in any order of prediction and feedback."""
+    predictions: list[PredictionRecord] = []
+    given: list[FeedbackRecord] = []
+    rows_of: dict[str, list[str]] = {}
+    for record in records:
+        if isinstance(record, FeedbackRecord):
+            given.append(record)
+            continue
+        predictions.append(record)
+        for row in range(record.rows):
+            inference_id = f"{record.id}/{row}"
+            rows_of[inference_id] = [inference_id]
+            if record.entity_ids:
+                rows_of.setdefault(record.entity_ids[row], []).append(inference_id)
+    history: dict[str, list[FeedbackRecord]] = {}
+    unmatched: list[FeedbackRecord] = []
+    for feedback in given:
+        inference_ids = rows_of.get(feedback.id)
+        if inference_ids is None:
+            unmatched.append(feedback)
+        for inference_id in dict.fromkeys(inference_ids or ()):
+            history.setdefault(inference_id, []).append(feedback)
+    winners = {inference_id: entries[-1] for inference_id, entries in history.items()}
+    return LabelledLog(predictions, winners, history, unmatched)
+
+
+def to_columns(log: LabelledLog, *, roles: tuple[str, ...] = ("primary", "canary")) -> dict[str, list[Any]]:
+    """One entry per answered row, as columns of equal length, ready to become a table.
+
+    Besides the features: `inference_id`, `entity_id`, `time` (datetime), `version`, `role`, `score`, `prediction`,
+    `label` and `label_time` (None while unknown). A feature of such a name is prefixed with `feature.`.
+    """
+    own: dict[str, list[Any]] = {name: [] for name in _OWN_COLUMNS}
+    served = [r for r in log.predictions if r.status == 200 and r.role in roles]
+    names = list(dict.fromkeys(name for record in served for name in record.features))
+    features: dict[str, list[Any]] = {name: [] for name in names}
+    for record in served:
+        for name, values in features.items():
+            values.extend(record.features.get(name) or [None] * record.rows)
+        for row in range(record.rows):
+            _add_row(own, record, row, log.feedback.get(f"{record.id}/{row}"))
+    renamed = {(f"feature.{name}" if name in own else name): values for name, values in features.items()}
+    return own | renamed
+
+
+_OWN_COLUMNS = (
+    "inference_id", "entity_id", "time", "version", "role", "score", "prediction", "label", "label_time",
+)  # fmt: skip
+
+
+def _add_row(own: dict[str, list[Any]], record: PredictionRecord, row: int, feedback: FeedbackRecord | None) -> None:
+    values = (
+        f"{record.id}/{row}",
+        record.entity_ids[row] if record.entity_ids else None,
+        record.moment,
+        record.version,
+        record.role,
+        record.scores[row],
+        record.predictions[row],
+        feedback.label if feedback else None,
+        feedback.moment if feedback else None,
+    )
+    for name, value in zip(_OWN_COLUMNS, values, strict=True):
+        own[name].append(value)

@@ -1,0 +1,155 @@
+"""Turning columns into scores with ONNX Runtime, or with scikit-learn where the export does not agree."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_desktop.core.datasets import ColumnType
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.models import Runtime, Signature, Task
+from mlops_desktop.serving.frames import JobResult, LoadRequest
+
+MISSING_TEXT = "__missing__"
+"""What training puts in place of a missing text."""
+
+_DTYPES: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": object,
+}
+
+
+class Predictor(Protocol):
+    """`columns` are in the order of the signature's features and of equal length n.
+
+    Returns probabilities of shape [n, classes] for a classifier, values of shape [n] for a regression.
+    """
+
+    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]: ...
+
+
+def load_predictor(request: LoadRequest) -> Predictor:
+    """The predictor that the supervisor asked for."""
+    if request.runtime is Runtime.ONNX:
+        return OnnxPredictor(request.artifact, request.signature)
+    return SklearnPredictor(request.artifact, request.signature)
+
+
+class OnnxPredictor:
+    """One thread, no spinning: workers share the machine with everything else."""
+
+    def __init__(self, artifact: str, signature: Signature) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
+        dtypes = {entry.name: _DTYPES.get(entry.type) for entry in self._session.get_inputs()}
+        wanted = {feature.input_name for feature in signature.features}
+        if set(dtypes) != wanted:
+            raise InvalidInput(
+                f"The ONNX file's inputs {sorted(set(dtypes) ^ wanted)} do not match the model's signature.",
+                hint="Export the model again.",
+            )
+        self._names = [feature.input_name for feature in signature.features]
+        self._dtypes = [dtypes[name] for name in self._names]
+        names = [entry.name for entry in self._session.get_outputs()]
+        self._output = "probabilities" if "probabilities" in names else names[-1]
+        self._is_classifier = signature.task is Task.CLASSIFICATION
+
+    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]:
+        feed = dict(zip(self._names, tensors(columns, self._dtypes), strict=True))
+        output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float64)
+        return output if self._is_classifier else output.reshape(len(output))
+
+
+def tensors(columns: list[list[Any]], dtypes: list[Any]) -> list[NDArray[Any]]:
+    """Columns as arrays of shape [n, 1]. A null or infinite number becomes NaN, a null text the marker, as in training.
+
+    All columns of one type are converted in one go, which for a single row costs a fraction of one by one.
+    """
+    found: list[Any] = [None] * len(columns)
+    for dtype in dict.fromkeys(dtypes):
+        places = [place for place, wanted in enumerate(dtypes) if wanted is dtype]
+        values = [columns[place] for place in places]
+        if dtype is object:
+            values = [[MISSING_TEXT if value is None else value for value in column] for column in values]
+        with np.errstate(over="ignore"):
+            block = np.array(values, dtype=dtype)
+        if block.dtype.kind == "f":
+            block[np.isinf(block)] = np.nan
+        for place, row in zip(places, block, strict=True):
+            found[place] = row.reshape(-1, 1)
+    return found
+
+
+class SklearnPredictor:
+    """The original pipeline on a DataFrame with the signature's columns: text as objects, all else as float32."""
+
+    def __init__(self, artifact: str, signature: Signature) -> None:
+        import joblib
+
+        self._model = joblib.load(artifact)
+        self._features = signature.features
+        self._dtypes = [object if feature.type is ColumnType.TEXT else np.float32 for feature in signature.features]
+        self._is_classifier = signature.task is Task.CLASSIFICATION
+
+    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]:
+        import pandas as pd
+
+        arrays = tensors(columns, self._dtypes)
+        data = {
+            feature.name: pd.Series(values.ravel(), dtype=values.dtype)
+            for feature, values in zip(self._features, arrays, strict=True)
+        }
+        frame = pd.DataFrame(data)
+        method = self._model.predict_proba if self._is_classifier else self._model.predict
+        return np.asarray(method(frame), dtype=np.float64)
+
+
+def result_of(output: NDArray[np.float64]) -> JobResult:
+    """Scores of a job's rows: the last class's probability, the picked class's where there are more than two."""
+    picks: list[int] = []
+    if output.ndim == 1:
+        scores = output
+    elif output.shape[1] <= 2:
+        scores = output[:, -1]
+    else:
+        chosen = output.argmax(axis=1)
+        scores, picks = output[np.arange(len(output)), chosen], chosen.tolist()
+    values: list[float] = scores.tolist()
+    if not all(map(math.isfinite, values)):
+        row = next(i for i, value in enumerate(values) if not math.isfinite(value))
+        return JobResult([], [], f"The model gave no finite number for row {row}.")
+    return JobResult(values, picks)
+
+
+def probe(predictor: Predictor, signature: Signature) -> None:
+    """Warm up with made-up rows and check the shape of the answer; raises `InvalidInput` when it is wrong."""
+    for rows in (1, 1, 8):
+        columns = [_made_up(feature.type, feature.categories, rows) for feature in signature.features]
+        output = predictor.predict(columns)
+        expected = (rows, len(signature.classes)) if signature.task is Task.CLASSIFICATION else (rows,)
+        if output.shape != expected:
+            raise InvalidInput(
+                f"The model answers {output.shape} to {rows} rows where its signature says {expected}.",
+                hint="Train and export the model again.",
+            )
+        error = result_of(output).error
+        if error:
+            raise InvalidInput(error, hint="The model cannot be served.")
+
+
+def _made_up(kind: ColumnType, categories: tuple[str, ...], rows: int) -> list[Any]:
+    value: Any = (categories[0] if categories else MISSING_TEXT) if kind is ColumnType.TEXT else 0.0
+    return [value] * rows
