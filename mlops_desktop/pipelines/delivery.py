@@ -1,0 +1,214 @@
+"""Keeps the gateway serving what the registry says: production, canary and its share, per endpoint.
+
+The wanted state is derived from aliases and rollouts each time anew; nobody has to say that something was promoted.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import msgspec
+
+from mlops_desktop.core.deployments import Endpoint, EndpointState
+from mlops_desktop.core.errors import AppError
+from mlops_desktop.core.models import ModelVersion, Runtime
+from mlops_desktop.governance.promotion import PREVIOUS, production_version
+from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
+from mlops_desktop.pipelines.rollouts import RolloutKeeper
+from mlops_desktop.pipelines.settings import feedback_token
+from mlops_desktop.registry import Registry
+from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServedVersion
+from mlops_desktop.serving.supervisor import Supervisor, SupervisorState
+
+_APPLY_SECONDS = 30.0
+_STATS_SECONDS = 0.4
+_WANTED = (EndpointState.STARTING, EndpointState.SERVING)
+
+
+class Delivery:
+    """The engine's hand on the gateway. Used from the engine's thread alone."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._supervisor: Supervisor | None = None
+        self._config: GatewayConfig | None = None
+        self._clock: str | None = None
+        self._rollouts = RolloutKeeper(registry)
+        self._checked: set[str] = set()
+        self._traffic: tuple[EndpointTraffic, ...] = ()
+        self._traffic_read = 0.0
+        self._pid: int | None = None
+
+    def begin(self) -> None:
+        """Endpoints that served when an earlier engine ended are served again."""
+        for endpoint in self._registry.endpoints.left_serving():
+            self._put(endpoint, EndpointState.STARTING, "the engine started")
+
+    def reconcile(self, now: datetime, *, time_moved: bool) -> None:
+        """Bring rollouts on, then the gateway to what is recorded by now."""
+        if time_moved or not self._registry.is_replay:
+            self._rollouts.bring_on(now)
+        endpoints = self._registry.endpoints.all()
+        wanted = [endpoint for endpoint in endpoints if endpoint.state in _WANTED]
+        config = self._configuration(wanted)
+        if config != self._config:
+            self._apply(config, wanted)
+        for endpoint in endpoints:
+            if endpoint.state is EndpointState.STOPPING:
+                self._put(endpoint, EndpointState.STOPPED, "stopped")
+
+    def attend(self, now: datetime) -> None:
+        """Hand on the time, and restart a gateway that died."""
+        if self._supervisor is None:
+            return
+        clock = now.isoformat() if self._registry.is_replay else None
+        if clock != self._clock:
+            self._supervisor.set_clock(clock)
+            self._clock = clock
+        outcome = self._supervisor.ensure_alive()
+        if outcome.pid != self._pid:
+            self._pid = outcome.pid
+            self._record_outcome(outcome.state, outcome.reason)
+
+    def states(self) -> tuple[EndpointTraffic, ...]:
+        """Live figures per endpoint, at most a few times a second."""
+        if time.monotonic() - self._traffic_read > _STATS_SECONDS:
+            self._traffic = self._read_traffic()
+            self._traffic_read = time.monotonic()
+        return self._traffic
+
+    def end(self) -> None:
+        """Stop the gateway. Its endpoints are served again when the next engine starts."""
+        if self._supervisor is not None:
+            self._supervisor.stop()
+        for endpoint in self._registry.endpoints.left_serving():
+            self._put(endpoint, EndpointState.STARTING, "waits for the engine")
+
+    def _configuration(self, wanted: list[Endpoint]) -> GatewayConfig | None:
+        served = tuple(found for endpoint in wanted if (found := self._served(endpoint)) is not None)
+        if not served:
+            return None
+        return GatewayConfig(endpoints=served, feedback_token=feedback_token(self._registry.folder))
+
+    def _served(self, endpoint: Endpoint) -> ServedEndpoint | None:
+        production = production_version(self._registry, endpoint.model)
+        if production is None:
+            return None
+        route = Route(primary=production.number)
+        rollout = self._registry.rollouts.running(endpoint.name)
+        if rollout is not None and rollout.canary != production.number:
+            route = Route(primary=production.number, canary=rollout.canary, weight=rollout.weight)
+        previous = self._registry.models.alias(endpoint.model, PREVIOUS)
+        # The version before stays warm, so that a rollback takes effect at once.
+        kept = dict.fromkeys((*route.numbers, *((previous.number,) if previous else ())))
+        versions = tuple(self._served_version(endpoint.model, number) for number in kept)
+        return ServedEndpoint(name=endpoint.name, model=endpoint.model, versions=versions, route=route)
+
+    def _served_version(self, model: str, number: int) -> ServedVersion:
+        version = self._registry.models.get(f"{model}@{number}")
+        return ServedVersion(
+            number=number,
+            artifact=str(self._artifact(version)),
+            runtime=version.runtime,
+            signature=version.signature,
+            threshold=version.threshold,
+        )
+
+    def _artifact(self, version: ModelVersion) -> str:
+        name = version.artifacts["onnx" if version.runtime is Runtime.ONNX else "original"]
+        if name not in self._checked:
+            self._registry.objects.read_bytes(name)  # raises when it is not what was registered
+            self._checked.add(name)
+        return str(self._registry.objects.path(name))
+
+    def _apply(self, config: GatewayConfig | None, wanted: list[Endpoint]) -> None:
+        try:
+            if config is None:
+                self._stop()
+            elif self._supervisor is None or self._supervisor.outcome.state is not SupervisorState.RUNNING:
+                self._start(config, wanted)
+            else:
+                self._supervisor.configure(config)
+                applied = self._supervisor.wait_applied(_APPLY_SECONDS)
+                if applied.error:
+                    self._fail(wanted, applied.error)
+        except AppError as error:
+            self._fail(wanted, str(error))
+        self._config = config
+
+    def _start(self, config: GatewayConfig, wanted: list[Endpoint]) -> None:
+        port = next((endpoint.port for endpoint in wanted if endpoint.port), 0)
+        folder = self._registry.folder
+        self._supervisor = Supervisor(folder / "spool", folder / "logs", port=port)
+        self._clock = None
+        if self._registry.is_replay:
+            self._clock = self._registry.clock.now().isoformat()
+            self._supervisor.set_clock(self._clock)
+        outcome = self._supervisor.start(config)
+        self._pid = outcome.pid
+        self._record_outcome(outcome.state, "")
+
+    def _stop(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.stop()
+        self._supervisor, self._pid, self._traffic = None, None, ()
+
+    def _fail(self, wanted: list[Endpoint], reason: str) -> None:
+        for endpoint in wanted:
+            self._put(endpoint, EndpointState.FAILED, reason)
+
+    def _record_outcome(self, state: SupervisorState, reason: str) -> None:
+        shown = {
+            SupervisorState.RUNNING: EndpointState.SERVING,
+            SupervisorState.WAITING: EndpointState.STARTING,
+            SupervisorState.FAILED: EndpointState.FAILED,
+            SupervisorState.STOPPED: EndpointState.STOPPED,
+        }[state]
+        for endpoint in self._registry.endpoints.all():
+            if endpoint.state in _WANTED:
+                self._put(endpoint, shown, reason)
+
+    def _put(self, endpoint: Endpoint, state: EndpointState, reason: str) -> None:
+        serving = state is EndpointState.SERVING and self._supervisor is not None
+        port = self._supervisor.port if serving and self._supervisor is not None else endpoint.port
+        changed = msgspec.structs.replace(
+            endpoint, state=state, reason=reason, port=port, pid=self._pid if serving else None
+        )
+        self._registry.endpoints.put(changed)
+
+    def _read_traffic(self) -> tuple[EndpointTraffic, ...]:
+        supervisor = self._supervisor
+        if supervisor is None:
+            return ()
+        stats, outcome = supervisor.stats(), supervisor.outcome
+        found = []
+        for endpoint in self._config.endpoints if self._config is not None else ():
+            versions = tuple(
+                VersionTraffic(
+                    number=v.version,
+                    role=v.role,
+                    requests=v.requests,
+                    rows=v.rows,
+                    errors=v.errors,
+                    p50=v.p50_ms,
+                    p95=v.p95_ms,
+                    p99=v.p99_ms,
+                    rate=v.requests_per_second,
+                )
+                for v in stats.versions
+                if v.endpoint == endpoint.name
+            )
+            found.append(
+                EndpointTraffic(
+                    name=endpoint.name,
+                    url=f"http://{supervisor.host}:{supervisor.port}/models/{endpoint.name}/predict",
+                    state=outcome.state.value,
+                    reason=outcome.reason,
+                    pid=outcome.pid,
+                    restarts=outcome.restarts,
+                    unlogged=stats.unlogged,
+                    versions=versions,
+                )
+            )
+        return tuple(found)

@@ -1,0 +1,299 @@
+"""Steps from data to a model version: ingest, train the candidates, gate them, release the one that passed."""
+
+from __future__ import annotations
+
+import io
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlops_desktop.core.deployments import Endpoint, EndpointState
+from mlops_desktop.core.errors import AppError
+from mlops_desktop.core.events import GateDecided
+from mlops_desktop.core.ids import new_id
+from mlops_desktop.core.models import ModelVersion, Parity, Runtime, Signature
+from mlops_desktop.core.runs import Run, RunState
+from mlops_desktop.data.ingest import file_origin, ingest
+from mlops_desktop.data.read import read_table
+from mlops_desktop.data.sources import read_source
+from mlops_desktop.data.store import write_version
+from mlops_desktop.governance.gates import Contender, GateVerdict, TestRows, as_payload, judge
+from mlops_desktop.governance.promotion import production_version, promote
+from mlops_desktop.monitoring.reference import build_reference
+from mlops_desktop.monitoring.spec import MonitoringSpec
+from mlops_desktop.pipelines.runner import Output, StepContext, register_step
+from mlops_desktop.pipelines.scoring import scores_of
+from mlops_desktop.pipelines.settings import Settings, set_schedules, settings_for
+from mlops_desktop.registry import Registry
+from mlops_desktop.serving.rollout import RolloutSpec
+from mlops_desktop.training.references import LABEL, SCORE
+from mlops_desktop.training.train import TrainingResult, train
+
+
+@register_step("ingest")
+def ingest_file(context: StepContext) -> Output:
+    """Store a file as a dataset version; with `before` only the rows before that moment, for a replay."""
+    parameters = context.parameters
+    path = Path(parameters["path"])
+    if "before" not in parameters:
+        version = ingest(context.registry, path, parameters["dataset"], progress=context.progress)
+        return {"dataset_version": version.reference, "summary": f"{version.reference}, {version.rows:,} rows"}
+    settings = settings_for(context.registry, parameters["spec"])
+    time_column = settings.spec.data.time_column
+    table = read_source(path)
+    known = pc.less(table.column(time_column), pa.scalar(datetime.fromisoformat(parameters["before"])))
+    version = write_version(
+        context.registry, settings.spec.data.dataset, table.filter(known), file_origin(path), time_column=time_column
+    )
+    return {"dataset_version": version.reference, "summary": f"{version.reference}, {version.rows:,} rows"}
+
+
+@register_step("train")
+def train_candidates(context: StepContext) -> Output:
+    """Train one model per candidate length of history; each is a run of its own."""
+    registry = context.registry
+    settings = settings_for(registry, context.parameters.get("spec") or context.parameters["endpoint"])
+    version = registry.datasets.get(settings.spec.data.dataset)
+    table = read_table(registry, version)
+    is_first = production_version(registry, settings.spec.model.name) is None
+    lengths = settings.candidates[:1] if is_first else settings.candidates
+    runs: list[str] = []
+    starts: set[datetime] = set()
+    summaries: list[str] = []
+    for days in lengths:
+        run, start = _train_one(context, settings, version.reference, table, days, skip=starts)
+        if run is not None:
+            runs.append(run.id)
+            starts.add(start)
+            summaries.append(f"{run.metrics.get('auc', float('nan')):.3f}")
+    summary = f"{len(runs)} candidates trained on {version.reference}, test AUC {' and '.join(summaries)}"
+    return {"runs": runs, "dataset_version": version.reference, "summary": summary}
+
+
+def _train_one(
+    context: StepContext, settings: Settings, data: str, table: pa.Table, days: int, *, skip: set[datetime]
+) -> tuple[Run | None, datetime]:
+    registry, spec = context.registry, settings.spec
+    split = msgspec.structs.replace(spec.split, train_days=days)
+    candidate = msgspec.structs.replace(spec, split=split)
+    started = time.perf_counter()
+    saved = registry.specs.get(context.parameters.get("spec") or settings.endpoint)
+    parameters = candidate.parameters() | {"pipeline_run": context.run.id, "trigger": context.run.trigger}
+    run = registry.runs.start(spec.model.name, saved.reference, data, parameters)
+    try:
+        result = train(candidate, table, registry.clock.now(), context.progress)
+    except AppError as error:
+        registry.runs.fail(run, str(error))
+        raise
+    if result.train_start in skip:
+        registry.runs.fail(run, "its training rows are those of another candidate")
+        return None, result.train_start
+    artifacts = _store(registry, result)
+    seconds = time.perf_counter() - started
+    done = registry.runs.finish(
+        run, metrics=_finite(result.metrics), artifacts=artifacts, summary=result.summary, seconds=seconds
+    )
+    return done, result.train_start
+
+
+class RunFacts(msgspec.Struct, frozen=True):
+    """What a run leaves beside its metrics for later steps: an object in the content store."""
+
+    signature: Signature
+    threshold: float
+    parity: Parity
+    runtime: Runtime
+    train_start: datetime
+    train_end: datetime
+    test_start: datetime
+    importance: dict[str, float]
+    notes: tuple[str, ...]
+
+
+def facts_of(registry: Registry, run: Run) -> RunFacts:
+    return msgspec.json.decode(registry.objects.read_bytes(run.artifacts["facts"]), type=RunFacts)
+
+
+def _store(registry: Registry, result: TrainingResult) -> dict[str, str]:
+    facts = RunFacts(
+        signature=result.signature,
+        threshold=result.threshold,
+        parity=result.parity,
+        runtime=result.runtime,
+        train_start=result.train_start,
+        train_end=result.train_end,
+        test_start=result.test_start,
+        importance=_finite(result.importance),
+        notes=result.notes,
+    )
+    rows = result.reference_test
+    for name, scores in result.baselines.items():
+        rows = rows.append_column(f"__{name}__", pa.array(scores, pa.float64()))
+    put = registry.objects.put_bytes
+    artifacts = {
+        "facts": put(msgspec.json.encode(facts)),
+        "original": put(result.original),
+        "test_rows": put(_parquet(rows)),
+    }
+    if result.onnx is not None:
+        artifacts["onnx"] = put(result.onnx)
+    return artifacts
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    """JSON knows no NaN: what could not be computed is left out."""
+    return {name: float(value) for name, value in values.items() if np.isfinite(value)}
+
+
+@register_step("gate")
+def gate(context: StepContext) -> Output:
+    """Compare each candidate with the champion on the same newest rows; of those that pass, the largest gain wins."""
+    registry = context.registry
+    settings = settings_for(registry, context.parameters.get("spec") or context.parameters["endpoint"])
+    champion = production_version(registry, settings.spec.model.name)
+    verdicts: list[tuple[Run, GateVerdict]] = []
+    for run_id in context.outputs["train"]["runs"]:
+        run = registry.runs.get(run_id)
+        verdict = _judge(registry, settings, run, champion)
+        event = GateDecided(
+            verdict=verdict.verdict,
+            champion=champion.reference if champion else "no champion yet",
+            reason=verdict.reason,
+            checks=as_payload(verdict),
+            pipeline_run=context.run.id,
+        )
+        registry.record(event, f"run:{run.id}")
+        verdicts.append((run, verdict))
+    passed = [(run, verdict) for run, verdict in verdicts if verdict.has_passed]
+    if not passed:
+        refused = "; ".join(f"{v.verdict}: {v.reason}" for _, v in verdicts)
+        return {"winner": "", "summary": f"the champion stays ({refused})"}
+    winner, verdict = max(passed, key=lambda pair: pair[1].gain or 0.0)
+    return {"winner": winner.id, "reason": verdict.reason, "summary": f"passed ({verdict.reason})"}
+
+
+def _judge(registry: Registry, settings: Settings, run: Run, champion: ModelVersion | None) -> GateVerdict:
+    table = pq.read_table(io.BytesIO(registry.objects.read_bytes(run.artifacts["test_rows"])))
+    facts = facts_of(registry, run)
+    times = np.asarray(table.column(settings.spec.data.time_column)).astype("datetime64[D]").astype(np.int64)
+    rows = TestRows(labels=_floats(table, LABEL), blocks=times, start=facts.test_start)
+    return judge(
+        settings.gate,
+        rows,
+        Contender("the challenger", _floats(table, SCORE), facts.train_end),
+        None
+        if champion is None
+        else Contender("the champion", scores_of(registry, champion, table), champion.train_end),
+        baselines={name: _floats(table, f"__{name}__") for name in ("dummy", "persistence")},
+        values=settings.values,
+        seed=settings.spec.seed,
+    )
+
+
+def _floats(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+
+
+@register_step("release")
+def release(context: StepContext) -> Output:
+    """Register the winner; the first version goes straight to production, a later one becomes a canary."""
+    registry = context.registry
+    run_id = context.outputs["gate"]["winner"]
+    if not run_id:
+        return {"summary": ""}
+    settings = settings_for(registry, context.parameters.get("spec") or context.parameters["endpoint"])
+    version = _register(registry, settings, registry.runs.get(run_id), context.outputs["gate"]["reason"])
+    champion = production_version(registry, version.model)
+    if champion is None:
+        return _first(registry, settings, version)
+    running = registry.rollouts.running(settings.endpoint)
+    if running is not None:
+        if running.canary == version.number:
+            return {"version": version.number, "summary": f"{version.reference} is a canary"}
+        return {"version": version.number, "summary": f"{version.reference} waits: another canary is running"}
+    weight = settings.spec.section("rollout", RolloutSpec).steps[0]
+    registry.rollouts.start(
+        settings.endpoint, version.model, canary=version.number, primary=champion.number, weight=weight
+    )
+    return {"version": version.number, "summary": f"{version.reference} is a canary with {weight:.0%}"}
+
+
+def _first(registry: Registry, settings: Settings, version: ModelVersion) -> Output:
+    with registry.transaction():
+        promote(registry, version, reason="first version that passed the gate")
+        endpoint = Endpoint(
+            name=settings.endpoint,
+            model=version.model,
+            state=EndpointState.STARTING,
+            host="127.0.0.1",
+            port=0,
+            pid=None,
+            updated=registry.clock.now(),
+            reason="first version in production",
+        )
+        registry.endpoints.put(endpoint)
+        set_schedules(registry, settings)
+    return {"version": version.number, "summary": f"{version.reference} is in production"}
+
+
+def _register(registry: Registry, settings: Settings, run: Run, reason: str) -> ModelVersion:
+    known = registry.models.of_run(run.id)
+    if known is not None:
+        return known
+    facts = facts_of(registry, run)
+    served = {name: digest for name, digest in run.artifacts.items() if name != "facts"}
+    version = ModelVersion(
+        id=new_id(),
+        model=settings.spec.model.name,
+        number=0,
+        run=run.id,
+        dataset_version=run.dataset_version,
+        signature=facts.signature,
+        runtime=facts.runtime,
+        parity=facts.parity,
+        artifacts=served | {"reference": _reference(registry, settings, run, facts)},
+        metrics=run.metrics,
+        train_start=facts.train_start,
+        train_end=facts.train_end,
+        created=registry.clock.now(),
+        threshold=facts.threshold,
+        note=reason,
+    )
+    return registry.models.register(version)
+
+
+def _reference(registry: Registry, settings: Settings, run: Run, facts: RunFacts) -> str:
+    table = pq.read_table(io.BytesIO(registry.objects.read_bytes(run.artifacts["test_rows"])))
+    reference = build_reference(
+        table,
+        facts.signature.features,
+        scores=_floats(table, SCORE),
+        labels=_floats(table, LABEL),
+        times=np.asarray(table.column(settings.spec.data.time_column)),
+        importances={name: max(0.0, value) for name, value in facts.importance.items()},
+        task=facts.signature.task,
+        decision_threshold=facts.threshold,
+        values=settings.values,
+        spec=settings.spec.section("monitoring", MonitoringSpec),
+        seed=settings.spec.seed,
+    )
+    return registry.objects.put_bytes(reference.to_bytes())
+
+
+def runs_of(registry: Registry, model: str) -> list[Run]:
+    """Finished training runs of a model, oldest first."""
+    done = [r for r in registry.runs.all(limit=10_000) if r.experiment == model and r.state is RunState.SUCCEEDED]
+    return sorted(done, key=lambda run: run.id)
