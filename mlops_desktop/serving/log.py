@@ -32,6 +32,7 @@ _SUFFIX = ".seg"
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 PRIMARY, CANARY, SHADOW, PINNED = "primary", "canary", "shadow", "pinned"
+SCHEMA_MISMATCH = "schema mismatch: "
 
 
 class PredictionRecord(Struct, frozen=True, array_like=True, tag="p"):

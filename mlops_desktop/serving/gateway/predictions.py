@@ -17,10 +17,19 @@ from mlops_desktop.serving.gateway.http import HttpConnection, HttpError, Reques
 from mlops_desktop.serving.gateway.meters import Meters
 from mlops_desktop.serving.gateway.pool import Job, QueueFull, VersionFailed
 from mlops_desktop.serving.gateway.routing import pick
-from mlops_desktop.serving.log import CANARY, PINNED, PRIMARY, SHADOW, LogFull, PredictionRecord, encode_record
+from mlops_desktop.serving.log import (
+    CANARY,
+    PINNED,
+    PRIMARY,
+    SCHEMA_MISMATCH,
+    SHADOW,
+    LogFull,
+    PredictionRecord,
+    encode_record,
+)
 
 SHADOW_QUEUE = 64
-SCHEMA_MISMATCH = "schema mismatch: "
+
 _RETRY_LATER = {b"Retry-After": b"1"}
 
 
