@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_desktop.core.datasets import Chunk
+from mlops_desktop.core.datasets import Chunk, ColumnType
 from mlops_desktop.core.errors import Damaged, NotFound
 from mlops_desktop.core.ids import sha256_hex
 from mlops_desktop.data.hashing import content_hash
@@ -17,6 +17,11 @@ from mlops_desktop.registry import Registry
 
 SUMMARY_KEY = "mlops_desktop.summary.1"
 _COMPRESSION_LEVEL = 3
+_KEY_ENCODINGS = {
+    ColumnType.TEXT: "DELTA_BYTE_ARRAY",
+    ColumnType.TIME: "DELTA_BINARY_PACKED",
+    ColumnType.INTEGER: "DELTA_BINARY_PACKED",
+}
 
 
 class StoredChunk(NamedTuple):
@@ -46,11 +51,31 @@ def store_chunk(registry: Registry, table: pa.Table, known: dict[str, Chunk]) ->
 def encoded(table: pa.Table, summary: Summary) -> bytes:
     """A Parquet file; the same rows give the same bytes with the same version of pyarrow."""
     sink = pa.BufferOutputStream()
-    settings = {"compression": "zstd", "compression_level": _COMPRESSION_LEVEL, "version": "2.6"}
-    with pq.ParquetWriter(sink, table.schema, **settings) as writer:
+    repeating, encodings = _encodings(table.schema, summary)
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        version="2.6",
+        compression="zstd",
+        compression_level=_COMPRESSION_LEVEL,
+        use_dictionary=repeating or False,
+        column_encoding=encodings or None,
+    ) as writer:
         writer.write_table(table, row_group_size=max(table.num_rows, 1))
         writer.add_key_value_metadata({SUMMARY_KEY: pack(summary)})
     return bytes(sink.getvalue())
+
+
+def _encodings(schema: pa.Schema, summary: Summary) -> tuple[list[str], dict[str, str]]:
+    """Which columns get a dictionary, and how the others are written: keys and clocks shrink by their differences."""
+    repeating, encodings = [], {}
+    for name, column in zip(schema.names, summary, strict=True):
+        is_key = column.distinct.number * 2 > column.rows
+        if is_key and column.type in _KEY_ENCODINGS:
+            encodings[name] = _KEY_ENCODINGS[column.type]
+        else:
+            repeating.append(name)
+    return repeating, encodings
 
 
 def stored_summary(registry: Registry, chunk: Chunk) -> Summary | None:
@@ -75,7 +100,8 @@ def read_chunk(registry: Registry, chunk: Chunk, columns: list[str] | None = Non
             table = file.read(columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise damaged(chunk, registry.objects.path(chunk.sha256)) from error
-    return table.replace_schema_metadata(None)
+    # Parquet takes a column's name for the start of a path, too: `a` would also give `a.b`.
+    return (table if columns is None else table.select(columns)).replace_schema_metadata(None)
 
 
 def open_chunk(registry: Registry, chunk: Chunk) -> pq.ParquetFile:

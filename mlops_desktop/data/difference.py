@@ -119,7 +119,7 @@ class _Reading:
         found = [np.empty(0, dtype=np.uint64)]
         for chunk in chunks:
             self._progress(self._done / self._total, "Comparing rows")
-            table = read_chunk(self._registry, chunk, self._columns).select(self._columns)
+            table = read_chunk(self._registry, chunk, self._columns)
             found += [row_hashes(batch) for batch in table.to_batches()]
             self._done += 1
         return np.concatenate(found)

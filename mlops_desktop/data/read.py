@@ -110,7 +110,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     for chunk in found.chunks:
         if between is None:
-            table = read_chunk(registry, chunk, names).select(names)
+            table = read_chunk(registry, chunk, names)
         else:
             needed = list(dict.fromkeys([*names, between[0]]))
             if not _may_hold(registry, chunk, between):
