@@ -70,7 +70,7 @@ _STYLES: dict[str, StatusStyle] = {
     "acknowledged": StatusStyle(Shape.RING, QT_TRANSLATE_NOOP("Status", "Acknowledged"), Tone.INFO),
     "resolved": StatusStyle(Shape.CHECK, QT_TRANSLATE_NOOP("Status", "Resolved"), Tone.OK),
     "better": StatusStyle(Shape.UP, QT_TRANSLATE_NOOP("Status", "Better"), Tone.OK),
-    "worse": StatusStyle(Shape.TRIANGLE, QT_TRANSLATE_NOOP("Status", "Worse"), Tone.CRITICAL),
+    "worse": StatusStyle(Shape.DOWN, QT_TRANSLATE_NOOP("Status", "Worse"), Tone.CRITICAL),
     "same": StatusStyle(Shape.DASH, QT_TRANSLATE_NOOP("Status", "Same"), Tone.NEUTRAL),
 }
 

@@ -11,6 +11,7 @@
 | `banner` | `Banner`: info, warning or error across a page |
 | `emptystate` | `EmptyState`: loading, never set up, nothing matches, error |
 | `datatable`, `tablemodel` | `DataTable`, `ColumnSpec`, `Kind`, `TableModel`: a million rows |
+| `tabs` | `PageTabs` |
 | `lifecycle` | `LifecycleStrip`, `StepState` |
 | `player` | `PlayerControls`, `Segmented` |
 | `rollout` | `SplitSlider`, `ModelCompare`, `ComparedMetric`, `GuardrailList` |

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -49,7 +49,7 @@ class SearchButton(QAbstractButton):
         self.setText(text)
         self._shortcut = shortcut
         self.setAccessibleName(text)
-        self.setFixedSize(248, 32)
+        self.setFixedSize(288, 32)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
@@ -65,6 +65,22 @@ class SearchButton(QAbstractButton):
         paint_text(painter, QRectF(33, 0, key.left() - 41, box.height()), self.text(), tokens.secondary, fonts.font())
         if self.hasFocus():
             paint_focus_ring(painter, box, tokens, t.CONTROL_RADIUS)
+
+
+class _Follower(QObject):
+    """Keeps a button like its action; goes with the button."""
+
+    def __init__(self, owner: QPushButton, action: QAction) -> None:
+        super().__init__(owner)
+        self._owner, self._action = owner, action
+        action.changed.connect(self.follow)
+        self.follow()
+
+    @Slot()
+    def follow(self) -> None:
+        self._owner.setText(self._action.text())
+        self._owner.setEnabled(self._action.isEnabled())
+        self._owner.setToolTip(self._action.toolTip())
 
 
 class CommandBar(QWidget):
@@ -119,15 +135,7 @@ class CommandBar(QWidget):
         """A button that triggers `action` and follows its text and its enabled state."""
         result = button(action.text(), icon, kind)
         result.clicked.connect(action.trigger)
-
-        def follow() -> None:
-            result.setText(action.text())
-            result.setEnabled(action.isEnabled())
-            result.setToolTip(action.toolTip())
-
-        action.changed.connect(follow)
-        result.destroyed.connect(lambda: action.changed.disconnect(follow))
-        follow()
+        _Follower(result, action)
         self._actions.addWidget(result)
         return result
 

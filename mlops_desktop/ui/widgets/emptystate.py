@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mlops_desktop.core.errors import AppError
@@ -16,6 +16,7 @@ from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.labels import Label, body
 
 _SPIN_MS = 60
+_TEXT_MOST = 400
 
 
 class _Mark(QWidget):
@@ -86,7 +87,6 @@ class EmptyState(QWidget):
         self.title = Label("", Type.SECTION, fonts.SEMIBOLD)
         self.text = body("", secondary=True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        self.text.setFixedWidth(400)
         self.action = button("", kind="primary", on_click=self.actionTriggered.emit)
         layout = QVBoxLayout(self)
         layout.setSpacing(t.SPACE_2)
@@ -100,6 +100,15 @@ class EmptyState(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, 120)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_text()
+
+    def _fit_text(self) -> None:
+        # A wrapping label that is centred does not find its own height.
+        width = max(120, min(_TEXT_MOST, self.width() - 2 * t.SPACE_4))
+        self.text.setFixedSize(width, max(self.text.heightForWidth(width), 1))
 
     def show_loading(self, text: str = "") -> None:
         self._show("loading", "refresh", self.tr("Loading…"), text, "")
@@ -127,6 +136,7 @@ class EmptyState(QWidget):
         self.title.setText(title)
         self.text.setText(text)
         self.text.setVisible(bool(text))
+        self._fit_text()
         self.action.setText(action)
         self.action.setVisible(bool(action))
         self.action.setProperty("kind", "primary" if kind == "never" else "")

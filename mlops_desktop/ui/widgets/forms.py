@@ -31,6 +31,7 @@ class FormField(QWidget):
         layout.addWidget(self.label)
         layout.addWidget(editor)
         layout.addWidget(self.note)
+        layout.addStretch(0)  # beside a taller field, label and editor stay at the top
 
     def set_error(self, problem: str) -> None:
         """Marks the editor and says what is wrong; an empty text takes it back."""

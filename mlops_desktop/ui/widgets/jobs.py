@@ -85,7 +85,7 @@ class _Row(QWidget):
             self.bar.setValue(round((job.fraction or 0.0) * 1000))
         self.bar.setAccessibleName(job.title)
         self.percent.setText(f"{round((job.fraction or 0) * 100)}\N{NO-BREAK SPACE}%" if known else "")
-        times = duration(job.elapsed)
+        times = duration(job.elapsed) if job.state != "queued" else ""
         if job.remaining is not None and not job.is_over:
             times = self.tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=duration(job.remaining))
         self.times.setText(times)

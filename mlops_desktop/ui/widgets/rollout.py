@@ -24,6 +24,7 @@ from mlops_desktop.ui.widgets.painting import (
     paint_box,
     paint_chip,
     paint_text,
+    text_width,
 )
 
 _RIGHT = Qt.AlignmentFlag.AlignRight
@@ -181,7 +182,7 @@ class ModelCompare(QWidget):
     def _columns(self) -> list[QRectF]:
         """Name, champion, challenger, difference, verdict."""
         verdict = 84.0
-        number = min(88.0, (self.width() - verdict) * 0.22)
+        number = min(88.0, max(56.0, (self.width() - verdict - 124) / 3))
         name = self.width() - verdict - 3 * number - 8
         lefts = [0.0, name, name + number, name + 2 * number, self.width() - verdict]
         widths = [name, number - 8, number - 8, number - 8, verdict]
@@ -258,11 +259,13 @@ class GuardrailList(QWidget):
             paint_chip(painter, chip, style, style.word, tokens)
             room = chip.left() - 12
             paint_text(painter, QRectF(0, top + 5, room, 18), guardrail.name, tokens.text, font)
+            start = text_width(guardrail.name, font) + 8
+            counts = f"n {guardrail.n_canary:,} / {guardrail.n_primary:,}"
+            paint_text(painter, QRectF(start, top + 5, room - start, 18), counts, tokens.secondary, small)
             unit = f" {guardrail.unit}" if guardrail.unit else ""
             text = (
-                f"{_short(guardrail.canary)} / {_short(guardrail.primary)}{unit}   "
-                f"Δ {_short(guardrail.difference, True)} [{_short(guardrail.low)}, {_short(guardrail.high)}]   "
-                f"n {guardrail.n_canary:,} / {guardrail.n_primary:,}"
+                f"{_short(guardrail.canary)} / {_short(guardrail.primary)}{unit} · "
+                f"Δ {_short(guardrail.difference, True)} [{_short(guardrail.low)}, {_short(guardrail.high)}]"
             )
             paint_text(painter, QRectF(0, top + 22, room, 16), text, tokens.secondary, small)
 
