@@ -16,8 +16,8 @@ LEAST_HISTORY = 100
 class ConceptVerdict(Struct, frozen=True):
     """What the detectors say of an error stream.
 
-    `changes` maps a detector to the position in the window where it first saw the error rise. `before` and `after`
-    are the mean errors of history and window.
+    `changes` maps a detector to the position in the window where it first saw a change. `before` and `after` are the
+    usual mean error and that of the window.
     """
 
     changes: dict[str, int]
@@ -52,8 +52,18 @@ class _Detector(Protocol):
     def update(self, x: Any) -> Any: ...
 
 
-def detect_concept_drift(history: NDArray[np.floating[Any]], errors: NDArray[np.floating[Any]]) -> ConceptVerdict:
+def detect_concept_drift(
+    history: NDArray[np.floating[Any]],
+    errors: NDArray[np.floating[Any]],
+    *,
+    usual: float | None = None,
+    margin: float = 0.0,
+) -> ConceptVerdict:
     """Vote of ADWIN, HDDM_A and Page-Hinkley on whether errors rose in the window.
+
+    The detectors take rows for independent: where some days are harder than others they see a change in every storm
+    and after it. So they are asked only if the window's mean error exceeds the usual one by more than `margin`, which
+    is what unchanged windows show; they tell whether it was a change of level, and since when.
 
     Bifet, A., Gavaldà, R. (2007), Learning from time-changing data with adaptive windowing. SDM.
     Frías-Blanco, I. et al. (2015), Online and non-parametric drift detection methods based on Hoeffding's bounds.
@@ -61,19 +71,23 @@ def detect_concept_drift(history: NDArray[np.floating[Any]], errors: NDArray[np.
     Page, E. S. (1954), Continuous inspection schemes. Biometrika 41, 100-115.
 
     Args:
-        history: errors in [0, 1] from which the usual level is learnt, oldest first, shape (m,).
+        history: errors of at least 0 from which the detectors learn the level, oldest first, shape (m,).
         errors: errors of the window's labelled rows in the order of time, shape (n,).
+        usual: mean error to compare with; that of the history if not given.
+        margin: a smaller rise of the mean error is no change.
 
     Returns:
         No votes where either is too short to say anything.
     """
-    before = float(history.mean()) if len(history) else 0.0
+    before = usual if usual is not None else float(history.mean()) if len(history) else 0.0
     after = float(errors.mean()) if len(errors) else 0.0
-    if len(history) < LEAST_HISTORY or not len(errors):
+    if len(history) < LEAST_HISTORY or not len(errors) or after <= before + margin:
         return ConceptVerdict({}, before, after)
+    # HDDM_A needs a bound; 1 for classifiers, whose errors are shares already.
+    bound = max(1.0, float(np.quantile(history, 0.99)))
     changes = {}
     for name, detector in _detectors().items():
-        place = _first_rise(detector, history, errors, before)
+        place = _first_change(detector, np.minimum(history / bound, 1), np.minimum(errors / bound, 1))
         if place is not None:
             changes[name] = place
     return ConceptVerdict(changes, before, after)
@@ -100,12 +114,12 @@ def _detectors() -> dict[str, _Detector]:
     }
 
 
-def _first_rise(detector: _Detector, history: NDArray[Any], errors: NDArray[Any], before: float) -> int | None:
-    """Position in `errors` of the first detection after which the mean error is higher than before."""
+def _first_change(detector: _Detector, history: NDArray[Any], errors: NDArray[Any]) -> int | None:
+    """Position in `errors` of the first detection, if there is one."""
     for error in history.tolist():
         detector.update(error)
     for place, error in enumerate(errors.tolist()):
         detector.update(error)
-        if detector.drift_detected and float(errors[max(0, place - LEAST_HISTORY) :].mean()) > before:
+        if detector.drift_detected:
             return place
     return None

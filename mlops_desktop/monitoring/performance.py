@@ -30,6 +30,7 @@ from mlops_desktop.monitoring.spec import MonitoringSpec
 MEAN_SCORE = "mean_score"
 POSITIVE_RATE = "positive_rate"
 LABEL_SHARE = "label_share"
+ERROR = "error"
 DUMMY = "dummy_"
 SCORE_BINS = 512
 
@@ -72,7 +73,7 @@ def realised_baselines(
         losses[f"{DUMMY}log_loss"] = _dummy_log_losses(labels, float(labels.mean()))
         if values is not None:
             losses[f"{DUMMY}cost"] = _dummy_costs(labels, float(labels.mean()), values)
-    found = [_mean_baseline(name, loss, draws) for name, loss in losses.items()]
+    found = [mean_baseline(name, loss, draws) for name, loss in losses.items()]
     if task == Task.CLASSIFICATION:
         found.append(_auc_baseline("auc", scores, labels, draws))
     return [baseline for baseline in found if math.isfinite(baseline.value)]
@@ -84,16 +85,17 @@ def score_baselines(
     """Baselines of what scores alone tell: their mean, and the estimated metrics."""
     if not len(scores):
         return []
-    found = [_mean_baseline(MEAN_SCORE, scores, draws)]
+    found = [mean_baseline(MEAN_SCORE, scores, draws)]
     if estimator is not None:
         chances = estimator.calibration(scores)
         losses = expected_losses(scores, chances, threshold, values)
-        found += [_mean_baseline(PREFIX + name, loss, draws) for name, loss in losses.items()]
+        found += [mean_baseline(PREFIX + name, loss, draws) for name, loss in losses.items()]
         found.append(_auc_baseline(PREFIX + "auc", scores, chances, draws))
     return [baseline for baseline in found if math.isfinite(baseline.value)]
 
 
-def _mean_baseline(name: str, losses: Floats, draws: Sequence[Rows]) -> Baseline:
+def mean_baseline(name: str, losses: Floats, draws: Sequence[Rows]) -> Baseline:
+    """Baseline of a mean over rows; losses shape (n,), `draws` of those rows."""
     deviations = tuple(float(losses[rows].mean(axis=1).std()) for rows in draws)
     sizes = tuple(float(rows.shape[1]) for rows in draws)
     return Baseline(name, float(losses.mean()), len(losses), Noise(sizes, deviations))

@@ -34,7 +34,7 @@ from mlops_desktop.monitoring.estimate import Estimator, fit_estimator
 from mlops_desktop.monitoring.grid import Counts, Grid, category_grid, numeric_grid
 from mlops_desktop.monitoring.isotonic import Floats
 from mlops_desktop.monitoring.notes import reference_notes
-from mlops_desktop.monitoring.performance import Baseline, realised_baselines, score_baselines
+from mlops_desktop.monitoring.performance import ERROR, Baseline, mean_baseline, realised_baselines, score_baselines
 from mlops_desktop.monitoring.resampling import Rows, Sampler, as_microseconds
 from mlops_desktop.monitoring.spec import MonitoringSpec
 
@@ -81,7 +81,7 @@ class Reference(Struct, frozen=True):
         estimator: estimates performance without labels, where that was possible.
         decision_threshold: score from which the decision is positive.
         values: costs of decisions, where known.
-        errors: recent rows' errors in [0, 1], as float16, which change detectors learn the usual level from.
+        errors: recent rows' errors, as float32, which change detectors learn the usual level from.
         notes: what a reader of drift figures should know about these rows.
     """
 
@@ -214,7 +214,7 @@ def as_numbers(values: Any, rows: int) -> Floats:
 
 def recent_errors(content: bytes) -> Floats:
     """The stored errors of the reference, oldest first."""
-    return np.frombuffer(content, np.float16).astype(np.float64)
+    return np.frombuffer(content, "<f4").astype(np.float64)
 
 
 def errors_of(task: Task, scores: Floats, labels: Floats) -> Floats:
@@ -247,13 +247,15 @@ def _outcomes(
     )
     known = _draws_among(both, moments, seed, settings)
     baselines += realised_baselines(task, score[both], label[both], threshold, values, known)
-    recent = errors_of(task, score[both], label[both])[-RECENT_ERRORS:]
+    errors = errors_of(task, score[both], label[both])
+    if len(errors):
+        baselines.append(mean_baseline(ERROR, errors, known))
     return {
         "prediction": None if scores is None else _column_reference(_number(PREDICTION), _arrow(score), draws, 0.0),
         "label": None if labels is None else _column_reference(_number(LABEL), _arrow(label), draws, 0.0),
         "baselines": {baseline.name: baseline for baseline in baselines},
         "estimator": estimator,
-        "errors": recent.astype(np.float16).tobytes(),
+        "errors": errors[-RECENT_ERRORS:].astype("<f4").tobytes(),
     }
 
 

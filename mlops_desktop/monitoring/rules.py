@@ -118,13 +118,15 @@ def decide(
         settings: persistence and limits; the defaults if not given.
 
     Returns:
-        At most one proposal per cause, the gravest first. An open incident is updated while its cause lasts, and
-        resolved after enough clear windows; between the two it stays as it is.
+        At most one proposal per cause, the gravest first. An open incident is updated while its cause lasts (the
+        update may ask for another action than it was raised with), and resolved after enough clear windows; between
+        the two it stays as it is.
     """
     settings = settings or MonitoringSpec()
-    case = _Case([w for w in history if w.kind == current.kind and w.id != current.id], current, settings)
     opened = {alert.cause: alert for alert in open_alerts if alert.state != AlertState.RESOLVED}
-    wanted = {proposal.cause: proposal for proposal in case.proposals(opened)}
+    past = [window for window in history if window.kind == current.kind and window.id != current.id]
+    case = _Case(past, current, opened, settings)
+    wanted = {proposal.cause: proposal for proposal in case.proposals()}
     found = [_joined(proposal, opened.get(cause)) for cause, proposal in wanted.items()]
     found += [_resolved(alert, current) for cause, alert in opened.items() if cause not in wanted and case.clear(cause)]
     order = list(Severity)
@@ -134,8 +136,10 @@ def decide(
 class _Case:
     """One window with its past, and the questions that the decision table asks of them."""
 
-    def __init__(self, history: Sequence[Window], current: Window, settings: MonitoringSpec) -> None:
-        self.settings, self.current = settings, current
+    def __init__(
+        self, history: Sequence[Window], current: Window, opened: dict[Cause, Alert], settings: MonitoringSpec
+    ) -> None:
+        self.settings, self.current, self.opened = settings, current, opened
         past = [window for window in history if window.model_version == current.model_version]
         self.windows = [*past, current]
         self.signs = [signs_of(window, settings) for window in self.windows]
@@ -144,11 +148,11 @@ class _Case:
         self.released = bool(before) and len(self.windows) <= settings.release_windows
         self.was_well = bool(before) and not signs_of(before[-1], settings).realised_down
 
-    def proposals(self, opened: dict[Cause, Alert]) -> list[AlertProposal]:
+    def proposals(self) -> list[AlertProposal]:
         """What the decision table asks for now, one per cause."""
-        found = [self._quality(), self._serving(), self._performance(opened), self._business(opened)]
+        found = [self._quality(), self._serving(), self._performance(), self._business()]
         if not any(proposal and proposal.cause in (Cause.PERFORMANCE, Cause.CONCEPT_DRIFT) for proposal in found):
-            found.append(self._drift(opened))
+            found.append(self._drift())
         return [proposal for proposal in found if proposal is not None]
 
     def lasts(self, sign: Callable[[Signs], bool], is_open: bool) -> bool:
@@ -191,12 +195,12 @@ class _Case:
             return None
         return self._proposal(Cause.SERVING, Severity.CRITICAL, Action.ROLLBACK, serving_title(broken), {})
 
-    def _performance(self, opened: dict[Cause, Alert]) -> AlertProposal | None:
+    def _performance(self) -> AlertProposal | None:
         if self._fell_after_release(self.now.realised_down):
             title = performance_title(self.current, self.settings, "right after the release")
             return self._proposal(Cause.PERFORMANCE, Severity.CRITICAL, Action.ROLLBACK, title, {"released": True})
         # A drop is one incident, also when the estimate wavers between explaining it and not.
-        already = next((c for c in (Cause.CONCEPT_DRIFT, Cause.PERFORMANCE) if c in opened), None)
+        already = next((c for c in (Cause.CONCEPT_DRIFT, Cause.PERFORMANCE) if c in self.opened), None)
         if not self.lasts(lambda signs: signs.concept or signs.performance, already is not None):
             return None
         recent = self.signs[-self.settings.of_windows :]
@@ -210,24 +214,28 @@ class _Case:
         return self._retraining(cause, severity, title)
 
     def _retraining(self, cause: Cause, severity: Severity, title: str) -> AlertProposal:
-        if self.now.faulty:
+        if self._is_blocked():
             evidence = {"blocked_by": str(Cause.DATA_QUALITY)}
             return self._proposal(cause, severity, Action.INFORM, f"{title}; retraining waits for the data", evidence)
         return self._proposal(cause, severity, Action.RETRAIN, title, {})
 
-    def _business(self, opened: dict[Cause, Alert]) -> AlertProposal | None:
+    def _is_blocked(self) -> bool:
+        """Whether faulty data must not be learnt from, now or while their incident is not over."""
+        return self.now.faulty or (Cause.DATA_QUALITY in self.opened and not self.clear(Cause.DATA_QUALITY))
+
+    def _business(self) -> AlertProposal | None:
         cost = metric_of(self.current, COST)
         if cost is None:
             return None
         if self._fell_after_release(self.now.cost_up and self.now.realised_down):
             title = cost_title(cost, "right after the release")
             return self._proposal(Cause.BUSINESS, Severity.CRITICAL, Action.ROLLBACK, title, {"released": True})
-        if not self.lasts(lambda signs: signs.cost_up, Cause.BUSINESS in opened):
+        if not self.lasts(lambda signs: signs.cost_up, Cause.BUSINESS in self.opened):
             return None
         return self._proposal(Cause.BUSINESS, Severity.WARNING, Action.INFORM, cost_title(cost), {})
 
-    def _drift(self, opened: dict[Cause, Alert]) -> AlertProposal | None:
-        if not self.lasts(lambda signs: signs.drifting, Cause.DATA_DRIFT in opened):
+    def _drift(self) -> AlertProposal | None:
+        if not self.lasts(lambda signs: signs.drifting, Cause.DATA_DRIFT in self.opened):
             return None
         drifting = top_drifts(self.current.features)
         weight = sum(drift.importance for drift in drifting)

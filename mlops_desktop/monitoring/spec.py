@@ -57,7 +57,7 @@ class MonitoringSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     clear_ratio: Share = 0.9
     least_auc_drop: Share = 0.02
     least_loss_rise: Share = 0.05
-    most_missing_rise: Share = 0.05
+    most_missing_rise: Share = 0.1
     most_unseen_share: Share = 0.02
     most_estimate_error: Share = 0.05
     most_loss_estimate_error: Share = 0.15

@@ -17,7 +17,7 @@ from mlops_desktop.monitoring.drift import WindowCounts, count_window, judge_cou
 from mlops_desktop.monitoring.estimate import PREFIX
 from mlops_desktop.monitoring.isotonic import Floats
 from mlops_desktop.monitoring.notes import season_note
-from mlops_desktop.monitoring.performance import LABEL_SHARE, judged, realised_metrics, score_metrics
+from mlops_desktop.monitoring.performance import ERROR, LABEL_SHARE, judged, realised_metrics, score_metrics
 from mlops_desktop.monitoring.quality import violations
 from mlops_desktop.monitoring.reference import Reference, as_numbers, check_lengths, errors_of, recent_errors
 from mlops_desktop.monitoring.resampling import as_microseconds
@@ -137,15 +137,21 @@ def _metrics(
         both = known & ~np.isnan(score)
         found += realised_metrics(reference.task, score[both], label[both], *costs, reference.baselines, settings)
         if settings.concept_detectors and kind == WindowKind.VERDICT and both.any():
-            found += _votes(reference, score[both], label[both])
+            found.append(_votes(reference, score[both], label[both], settings))
     return found, notes
 
 
-def _votes(reference: Reference, score: Floats, label: Floats) -> list[MetricValue]:
-    """Number of detectors that saw the error rise, as a metric; breached from two of three on."""
-    verdict = detect_concept_drift(recent_errors(reference.errors), errors_of(reference.task, score, label))
+def _votes(reference: Reference, score: Floats, label: Floats, settings: MonitoringSpec) -> MetricValue:
+    """Number of detectors that saw the error rise beyond what is usual, as a metric; breached from two of three on."""
+    errors, usual = errors_of(reference.task, score, label), reference.baselines.get(ERROR)
+    verdict = detect_concept_drift(
+        recent_errors(reference.errors),
+        errors,
+        usual=None if usual is None else usual.value,
+        margin=0.0 if usual is None else usual.margin(len(errors), settings),
+    )
     votes = float(verdict.votes)
-    return [MetricValue(CONCEPT_VOTES, votes, votes, votes, len(DETECTORS), 0.0, votes >= MAJORITY)]
+    return MetricValue(CONCEPT_VOTES, votes, votes, votes, len(DETECTORS), 0.0, votes >= MAJORITY)
 
 
 def _split(window: Window) -> ChangeSplit | None:

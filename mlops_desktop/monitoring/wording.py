@@ -13,13 +13,13 @@ from mlops_desktop.monitoring.windows import metric_of
 
 
 def drift_title(window: Window, drifting: Sequence[FeatureDrift], settings: MonitoringSpec) -> str:
-    """`KS of `temp` 0.31 > 0.25 and 2 more features drift; estimated AUC steady at 0.702`."""
+    """``KS of `temp` 0.31 > 0.25 and 2 more features drift; AUC 0.702 against 0.705 is within the usual``."""
     first = drifting[0]
     words = f"{first.method} of `{first.feature}` {first.score:.2f} > {first.threshold:.2f}"
     if more := len(drifting) - 1:
         words += f" and {more} more feature{'s' if more > 1 else ''} drift"
     steady = _watched(window, settings, breached=False)
-    return f"{words}; {_shown(steady)} against {_baseline(steady)}: steady" if steady else words
+    return f"{words}; {_shown(steady)} against {_baseline(steady)} is within the usual" if steady else words
 
 
 def performance_title(window: Window, settings: MonitoringSpec, when: str = "") -> str:
