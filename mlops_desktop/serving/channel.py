@@ -35,7 +35,11 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 class Refused(Exception):
-    """The gateway answered a command with an error, or ended before it answered."""
+    """The gateway answered a command with an error."""
+
+
+class Ended(Exception):
+    """The gateway ended before it answered."""
 
 
 class GatewayChannel:
@@ -73,7 +77,7 @@ class GatewayChannel:
         return self._listening.is_set() and not self.failure and self.is_alive
 
     def send(self, command: str, **fields: Any) -> Future[bytes]:
-        """Send a command; the future holds the JSON of the result, or `Refused`."""
+        """Send a command; the future holds the JSON of the result, or `Refused` or `Ended`."""
         future: Future[bytes] = Future()
         number = next(self._ids)
         line = msgspec.json.encode({"id": number, "command": command} | fields) + b"\n"
@@ -86,7 +90,7 @@ class GatewayChannel:
                 self.process.stdin.flush()
             except (OSError, ValueError):
                 self._pending.pop(number, None)
-                future.set_exception(Refused("The gateway has ended."))
+                future.set_exception(Ended("The gateway has ended."))
         return future
 
     def _read(self, stdout: IO[bytes]) -> None:
@@ -119,7 +123,7 @@ class GatewayChannel:
             pending = list(self._pending.values())
             self._pending.clear()
         for future in pending:
-            future.set_exception(Refused("The gateway ended before it answered."))
+            future.set_exception(Ended("The gateway ended before it answered."))
         self._listening.set()
 
     def stop(self, patience: float) -> int:

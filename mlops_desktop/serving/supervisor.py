@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.errors import Conflict, EnvironmentProblem
-from mlops_desktop.serving.channel import GatewayChannel, Refused
+from mlops_desktop.serving.channel import Ended, GatewayChannel, Refused
 from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.figures import GatewayStats
 
@@ -108,6 +108,8 @@ class Supervisor:
                     channel.failure or self._death(channel), hint="" if channel.failure else self._see_log()
                 )
             applied = self.wait_applied(START_SECONDS)
+            if not channel.is_alive:
+                raise EnvironmentProblem(self._death(channel), hint=self._see_log())
             if applied.error or not applied.is_done:
                 raise Conflict(
                     applied.error or "The gateway did not load its models in time.",
@@ -141,12 +143,10 @@ class Supervisor:
             self._applying.add_done_callback(lambda done: self._revert_if_refused(done, config, before))
 
     def _revert_if_refused(self, done: Future[bytes], refused: GatewayConfig, before: GatewayConfig) -> None:
-        problem = done.exception()
-        if problem is None:
+        if not isinstance(done.exception(), Refused):
             return
         with self._lock:
-            is_its_answer = self._channel is not None and self._channel.is_alive
-            if is_its_answer and self._config is refused:
+            if self._config is refused:
                 self._config = before
 
     @property
@@ -161,8 +161,8 @@ class Supervisor:
             return Applied(False, "" if self.is_alive else "The gateway does not run.")
         try:
             applying.result(seconds)
-        except FutureTimeout:
-            return Applied(False)
+        except (FutureTimeout, Ended):
+            return Applied(False)  # one that ended gets it again when it is restarted
         except Refused as problem:
             return Applied(True, str(problem))
         return Applied(True)
@@ -186,7 +186,7 @@ class Supervisor:
             self._asking = None
         except FutureTimeout:
             pass
-        except Refused:
+        except (Refused, Ended):
             self._asking = None
         return self._stats
 

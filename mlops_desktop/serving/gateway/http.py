@@ -104,8 +104,6 @@ class HttpConnection(asyncio.Protocol):
         self._changed = time.monotonic()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fault = HttpError(400, "Protocol upgrades are not supported.")
         except httptools.HttpParserError:
             self._fault = self._fault or HttpError(400, "The request is not valid HTTP/1.1.")
         if self._fault is not None and self._current is None and not self._waiting:
@@ -131,6 +129,8 @@ class HttpConnection(asyncio.Protocol):
         self._incoming.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade():
+            self._fail(400, "Protocol upgrades are not supported; use plain HTTP/1.1.")
         headers = self._incoming.headers
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._limits.body:

@@ -1,0 +1,139 @@
+"""Statistics of a rollout from the log: corrections, late and early labels, rebuilding."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_desktop.core.datasets import ColumnType
+from mlops_desktop.core.models import Feature, Signature, Task
+from mlops_desktop.evaluation.business import ValueMatrix
+from mlops_desktop.serving.log import FeedbackRecord, LogWriter, PredictionRecord, Record, encode_record, to_micros
+from mlops_desktop.serving.rollout import RolloutSpec
+from mlops_desktop.serving.rollout_reader import RolloutReader
+
+START = datetime(2013, 2, 1, tzinfo=UTC)
+SIGNATURE = Signature(Task.CLASSIFICATION, (Feature("x", ColumnType.NUMBER, "x"),), "late", ("0", "1"))
+COSTS = ValueMatrix(true_positive=1, false_positive=3, true_negative=0, false_negative=10)
+
+
+class Log:
+    """An endpoint's log that a test writes to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, *records: Record) -> None:
+        writer = LogWriter(self.folder)
+        writer.append(b"".join(encode_record(record) for record in records))
+        writer.close()
+
+    def reader(self, **options: Any) -> RolloutReader:
+        spec, signature = options.pop("spec", RolloutSpec()), options.pop("signature", SIGNATURE)
+        return RolloutReader(self.folder, spec, signature, 1, 2, START, **options)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return Log(tmp_path)
+
+
+def served(id: str, scores: list[float], *, canary: bool = False, **changes: Any) -> PredictionRecord:
+    fields: dict[str, Any] = {
+        "id": id, "client_id": "", "time": to_micros(START), "received": 0, "endpoint": "late", "model": "m",
+        "version": 2 if canary else 1, "role": "canary" if canary else "primary", "rows": len(scores), "features": {},
+        "scores": scores, "predictions": ["1" if score >= 0.5 else "0" for score in scores], "queue_us": 1,
+        "inference_us": 1, "total_us": 1000,
+    }  # fmt: skip
+    return PredictionRecord(**fields | changes)
+
+
+def label(id: str, value: Any) -> FeedbackRecord:
+    return FeedbackRecord(id, value, to_micros(START), 0, "late")
+
+
+def test_each_version_gets_its_own_loss_and_cost(log: Log) -> None:
+    log.write(served("a", [0.8, 0.2]), served("b", [0.6], canary=True))
+    log.write(label("a/0", 1), label("a/1", 1), label("b/0", 0))
+    reader = log.reader(costs=COSTS)
+    reader.update()
+    assert reader.primary.loss.mean == pytest.approx((0.04 + 0.64) / 2)
+    assert reader.primary.cost.mean == pytest.approx((1 + 10) / 2)
+    assert (reader.canary.loss.mean, reader.canary.cost.mean) == (pytest.approx(0.36), 3)
+    assert (reader.primary.labelled, reader.primary.rows, reader.primary.requests) == (2, 2, 1)
+
+
+def test_a_corrected_label_replaces_the_old_one(log: Log) -> None:
+    log.write(served("a", [0.8, 0.3], entity_ids=["f", "g"]), label("a/0", 0), label("g", 0))
+    reader = log.reader(costs=COSTS)
+    reader.update()
+    log.write(label("f", 1), label("f", 1))
+    reader.update()
+    fresh = log.reader(costs=COSTS)
+    fresh.update()
+    for found in (reader.primary, fresh.primary):
+        assert found.labelled == 2 and found.loss.requests == 1
+        assert found.loss.mean == pytest.approx((0.04 + 0.09) / 2)
+    log.write(label("a/0", "neither"))
+    reader.update()
+    assert reader.primary.labelled == 1
+
+
+def test_labels_may_come_before_and_stay_parked_until_then(log: Log) -> None:
+    log.write(label("f", 1), label("nobody/0", 1))
+    reader = log.reader()
+    reader.update()
+    assert (reader.parked, reader.primary.labelled) == (2, 0)
+    log.write(served("a", [0.5], entity_ids=["f"]))
+    reader.update()
+    assert reader.primary.labelled == 1
+
+
+@pytest.mark.parametrize(("value", "loss"), [(1, 0.04), ("1", 0.04), (1.0, 0.04), (True, 0.04), (0, 0.64), ("0", 0.64)])
+def test_a_class_may_be_written_in_many_ways(log: Log, value: Any, loss: float) -> None:
+    log.write(served("a", [0.8]), label("a/0", value))
+    reader = log.reader()
+    reader.update()
+    assert reader.primary.loss.mean == pytest.approx(loss)
+
+
+def test_what_is_not_of_this_rollout_does_not_count(log: Log) -> None:
+    early = to_micros(START - timedelta(seconds=1))
+    log.write(
+        served("a", [0.5], time=early), served("b", [0.5], version=7), served("c", [0.5], role="shadow"),
+        served("d", [0.5], role="pinned"),
+    )  # fmt: skip
+    reader = log.reader()
+    reader.update()
+    assert reader.primary.requests == reader.canary.requests == 0
+
+
+def test_errors_runs_and_slow_requests_are_counted_and_cold_ones_left_out(log: Log) -> None:
+    failed = {"status": 500, "error": "no", "predictions": []}
+    log.write(
+        served("a", [0.5], canary=True, total_us=900_000, cold=True), served("b", [0.5], canary=True, total_us=900_000),
+        served("c", [], canary=True, **failed), served("d", [], canary=True, **failed), served("e", [0.5], canary=True),
+        served("f", [], canary=True, status=400, error="schema mismatch: Missing column 'y'.", predictions=[]),
+    )  # fmt: skip
+    reader = log.reader()
+    reader.update()
+    canary = reader.canary
+    assert (canary.requests, canary.errors, canary.longest_error_run, canary.error_run) == (5, 2, 2, 0)
+    assert (canary.timed, canary.slow, canary.schema_mismatches) == (2, 1, 1)
+
+
+def test_log_loss_and_regression_have_losses_of_their_own(log: Log) -> None:
+    log.write(served("a", [0.8]), label("a/0", 1))
+    by_log_loss = log.reader(spec=RolloutSpec(loss="log loss"))
+    by_log_loss.update()
+    assert by_log_loss.primary.loss.mean == pytest.approx(-math.log(0.8))
+    regression = Signature(Task.REGRESSION, SIGNATURE.features, "delay")
+    log.write(served("b", [12.0]), label("b/0", 15), label("b/7", 15), label("a/0", None))
+    squared = log.reader(signature=regression, costs=COSTS)
+    squared.update()
+    assert squared.primary.loss.mean == pytest.approx(9.0)
+    assert not squared.primary.has_cost
