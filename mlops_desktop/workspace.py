@@ -6,21 +6,26 @@ Reading goes through `registry` (all of its repositories return values); what ch
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
 from mlops_desktop.core.errors import Conflict, InvalidInput
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.monitoring import Alert, AlertState
 from mlops_desktop.core.pipelines import PipelineRun, Schedule
+from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.runs import SpecVersion
 from mlops_desktop.governance import promotion
 from mlops_desktop.pipelines.engine_state import EngineState, read_engine_state
 from mlops_desktop.pipelines.schedules import planned, trigger_of
 from mlops_desktop.pipelines.settings import adopt_spec
 from mlops_desktop.registry import Registry
+
+if TYPE_CHECKING:
+    from mlops_desktop.data.verify import Verification
 
 
 class Workspace:
@@ -74,6 +79,28 @@ class Workspace:
     def adopt_spec(self, path: Path) -> SpecVersion:
         """Check a spec file, save it as a version, and set up the endpoint's schedules that it names."""
         return adopt_spec(self.registry, path)
+
+    # Data
+
+    def ingest(
+        self, path: Path, dataset: str, *, time_column: str = "", progress: Progress = no_progress
+    ) -> DatasetVersion:
+        """Store a file as a dataset's next version, in this process; `queue("ingest", …)` leaves it to a worker."""
+        from mlops_desktop.data.ingest import ingest
+
+        return ingest(self.registry, path, dataset, time_column=time_column, progress=progress)
+
+    def verify_data(self, progress: Progress = no_progress) -> Verification:
+        """Hash all stored data again; says what is damaged and which versions it touches."""
+        from mlops_desktop.data.verify import verify
+
+        return verify(self.registry, progress=progress)
+
+    def export_mlflow(self, model_reference: str, folder: Path) -> Path:
+        """Write a version as a folder that MLflow loads; raises where the folder holds something already."""
+        from mlops_desktop.interop.mlflow import export_model
+
+        return export_model(self.registry, model_reference, folder)
 
     # Serving
 

@@ -1,0 +1,1 @@
+"""Other formats and platforms: a version made here, used elsewhere."""

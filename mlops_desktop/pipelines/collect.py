@@ -101,7 +101,7 @@ def _append_predictions(registry: Registry, settings: Settings, table: pa.Table)
     fresh = _newer_than_stored(registry, dataset, table, "time")
     if fresh.num_rows:
         append_version(registry, dataset, _typed(fresh), _origin(settings), time_column="time")
-    return fresh.num_rows
+    return int(fresh.num_rows)
 
 
 def _typed(table: pa.Table) -> pa.Table:
@@ -144,7 +144,7 @@ def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) ->
         else:
             columns[name] = pa.nulls(fresh.num_rows)
     append_version(registry, data.dataset, pa.table(columns), _origin(settings))
-    return fresh.num_rows
+    return int(fresh.num_rows)
 
 
 def _newer_than_stored(registry: Registry, dataset: str, table: pa.Table, time: str) -> pa.Table:

@@ -115,8 +115,8 @@ class EngineRounds:
         self.registry.record(self._changed("started"), self.registry.name)
         for run in self.registry.pipeline_runs.running():
             self._recover(run)
-        for run in self.registry.runs.left_running():
-            self.registry.runs.fail(run, "the program ended while it ran")
+        for training in self.registry.runs.left_running():
+            self.registry.runs.fail(training, "the program ended while it ran")
         self.delivery.begin()
 
     def next(self) -> bool:

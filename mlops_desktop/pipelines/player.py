@@ -24,6 +24,7 @@ from mlops_desktop.registry import Registry
 
 _MORNING = timedelta(hours=5)
 _SETTLING_PATIENCE = 300.0
+_ENGINE_PATIENCE = 10.0
 # The labels of the last days need this long to come in and to be collected.
 _AFTERMATH = 3
 
@@ -131,8 +132,8 @@ class Player:
             return None
         today = self._traffic.of_day(day)
         for request in today.requests:
-            body = {"columns": request.columns, "ids": request.ids}
-            self._client.post(f"/models/{ENDPOINT}/predict", body, {"X-Event-Time": request.time.isoformat()})
+            content: dict[str, object] = {"columns": request.columns, "ids": request.ids}
+            self._client.post(f"/models/{ENDPOINT}/predict", content, {"X-Event-Time": request.time.isoformat()})
         self._finish_months(day)
         return today
 
@@ -170,10 +171,15 @@ class Player:
     def _wait_until_settled(self, moment: datetime) -> None:
         """Wait until the engine has done all that was due: in the data's time, work takes no time."""
         deadline = time.monotonic() + _SETTLING_PATIENCE
+        no_engine_deadline = time.monotonic() + _ENGINE_PATIENCE
         while not self._control.is_stopped:
             state = read_engine_state(self._registry.folder)
             if state.settled is not None and state.settled >= moment:
                 return
+            if not state.running and time.monotonic() > no_engine_deadline:
+                raise EnvironmentProblem(
+                    "No engine runs on this workspace.", hint="Open it in the window, or start `mlops-desktop agent`."
+                )
             if time.monotonic() > deadline:
                 raise EnvironmentProblem(
                     "The engine has not come to rest for five minutes.",

@@ -1,6 +1,6 @@
 """Scores a month of a replay under several policies: what would have happened without the loop's decisions.
 
-`never` keeps the first version; `always` serves each newest challenger of the spec's first candidate at once, with no gate;
+`never` keeps the first version; `always` serves each newest challenger of the first candidate at once, with no gate;
 `loop` is what was really answered, canaries included. Further candidates, ungated as well, are reported beside them.
 """
 

@@ -16,6 +16,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from mlops_desktop.core.errors import AppError, Cancelled
 from mlops_desktop.core.progress import Progress, no_progress
@@ -47,11 +48,11 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        return bool(self._process.is_alive())
 
     @property
     def sentinel(self) -> int:
-        return self._process.sentinel
+        return int(self._process.sentinel)
 
     def outcome(self) -> str:
         """What happened to the process, in words; empty while it runs or when it ended well."""
@@ -97,7 +98,7 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
-def _context() -> multiprocessing.context.BaseContext:
+def _context() -> Any:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

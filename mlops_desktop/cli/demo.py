@@ -1,0 +1,142 @@
+"""`demo`: the sample project from its first model to a year of traffic, in a window or headless."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from mlops_desktop.cli.output import Answer, say, table
+from mlops_desktop.cli.parsing import Commands, add_command
+from mlops_desktop.cli.window import run_window
+from mlops_desktop.core.errors import Conflict, InvalidInput
+from mlops_desktop.pipelines.sample import create_sample_workspace
+from mlops_desktop.pipelines.summary import LoopSummary, MonthScore, summarise
+from mlops_desktop.registry.registry import DATABASE
+
+
+def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
+    parser = add_command(commands, common, "demo", _demo, "play the sample project")
+    parser.add_argument("--headless", action="store_true", help="without a window, as fast as possible")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for workspace, report and pictures")
+    parser.add_argument("--fresh", action="store_true", help="replace a workspace that an earlier demo left there")
+    parser.add_argument("--until", default="", metavar="YYYY-MM-DD", help="stop the replay at this day")
+
+
+def _demo(arguments: argparse.Namespace) -> Answer:
+    folder: Path = arguments.out / "workspace"
+    if not arguments.headless:
+        if not (folder / DATABASE).exists():
+            create_sample_workspace(folder)
+        return Answer(None, "", run_window(folder, sample=True, play=True))
+    _make_room(folder, replace=arguments.fresh)
+    started = time.monotonic()
+    create_sample_workspace(folder)
+    _play(folder, arguments.until, quiet=arguments.json)
+    seconds = time.monotonic() - started
+    summary = summarise(folder)
+    outputs = _outputs(folder, arguments.out)
+    text = "\n".join([_totals(summary), f"Played in {seconds:.0f} s.", *(f"{k}: {v}" for k, v in outputs.items())])
+    return Answer({"summary": summary, "seconds": round(seconds, 1)} | outputs, text)
+
+
+def _make_room(folder: Path, *, replace: bool) -> None:
+    """An earlier demo's workspace is moved aside, never written over."""
+    if not (folder / DATABASE).exists():
+        return
+    if not replace:
+        number = 1
+        while folder.with_name(f"{folder.name}-{number}").exists():
+            number += 1
+        folder.rename(folder.with_name(f"{folder.name}-{number}"))
+        return
+    import shutil
+
+    shutil.rmtree(folder)
+
+
+def _play(folder: Path, until: str, *, quiet: bool) -> None:
+    from datetime import UTC, datetime
+
+    from mlops_desktop.pipelines.engine import Engine
+    from mlops_desktop.pipelines.player import Control, Player, Progress
+    from mlops_desktop.pipelines.sample import END
+
+    try:
+        end = datetime.strptime(until, "%Y-%m-%d").replace(tzinfo=UTC) if until else END
+    except ValueError:
+        raise InvalidInput(f"`{until}` is not a day.", hint="Write it as 2013-05-31.") from None
+    engine = Engine(folder)
+    if not engine.start():
+        raise Conflict(f"The engine of {folder} already runs in {engine.holder}.", hint="End that program first.")
+    printed: set[str] = set()
+
+    def report(progress: Progress) -> None:
+        if quiet or not (progress.day.endswith("-03") or progress.state == "finished"):
+            return
+        for month in summarise(folder).months:
+            if month.month not in printed:
+                if not printed:
+                    say(_header())
+                printed.add(month.month)
+                say(_line(month))
+
+    try:
+        Player(folder, Control(), report, until=end).play()
+    finally:
+        engine.stop()
+
+
+_COLUMNS = ("month", "never", "always", "loop", "bound", "cost never", "cost always", "cost loop")
+
+
+def _header() -> str:
+    return "  ".join(name.rjust(11) for name in (*_COLUMNS, "promoted", "refused", "rolled back"))
+
+
+def _line(month: MonthScore) -> str:
+    figures = [month.never, month.always, month.loop, month.bound]
+    costs = [month.cost_never, month.cost_always, month.cost_loop]
+    counts = [month.promotions, month.refusals, month.rollbacks]
+    cells = [month.month, *(f"{v:.4f}" for v in figures), *(f"{v:.3f}" for v in costs), *(str(v) for v in counts)]
+    return "  ".join(cell.rjust(11) for cell in cells)
+
+
+def _totals(summary: LoopSummary) -> str:
+    lines = [_line(summary.total)]
+    if summary.others:
+        lines.append("")
+        lines.append("For comparison, further policies without a gate:")
+        rows = [(name, figures["auc"], figures["cost"]) for name, figures in summary.others.items()]
+        lines.append(table(("policy", "mean AUC", "cost per flight"), rows))
+    state = "intact" if summary.journal_intact else "BROKEN"
+    lines.append(f"\nThe journal holds {summary.events:,} events and is {state}.")
+    return "\n".join(lines)
+
+
+def _outputs(folder: Path, out: Path) -> dict[str, str]:
+    """The report and, where Qt is installed, pictures of the window."""
+    from mlops_desktop.pipelines.summary import write_report
+
+    outputs = {"workspace": str(folder), "report": str(write_report(folder, out / "report.html"))}
+    pictures = _pictures(folder, out / "screenshots")
+    return outputs | ({"screenshots": str(pictures)} if pictures else {})
+
+
+def _pictures(folder: Path, out: Path) -> Path | None:
+    import importlib.util
+    import subprocess
+    import sys
+
+    if importlib.util.find_spec("PySide6") is None:
+        say("No pictures: PySide6 is not installed.")
+        return None
+    import os
+
+    command = [sys.executable, "-m", "mlops_desktop.ui.shots", str(out), "--workspace", str(folder)]
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        say(f"The pictures could not be made: {done.stderr.strip().splitlines()[-1:]}")
+        return None
+    return out

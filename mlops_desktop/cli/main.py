@@ -1,0 +1,70 @@
+"""Entry of the command line: finds the command, opens the workspace, prints the answer.
+
+Exit codes: 0 done, 1 an error with a message that says what to do, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mlops_desktop import __version__
+from mlops_desktop.cli import data, demo, engine, journal, models, serving, window
+from mlops_desktop.cli.output import Answer, as_json, say
+from mlops_desktop.core.errors import AppError
+
+WORKSPACE_VARIABLE = "MLOPS_WORKSPACE"
+_GROUPS = (window, demo, engine, data, models, serving, journal)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mlops-desktop", description="The whole machine-learning lifecycle in one local program."
+    )
+    parser.add_argument("--version", action="version", version=f"mlops-desktop {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument(
+        "-w",
+        "--workspace",
+        type=Path,
+        default=Path(os.environ.get(WORKSPACE_VARIABLE, ".")),
+        help=f"folder of the workspace (default: ${WORKSPACE_VARIABLE}, or the current folder)",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for group in _GROUPS:
+        group.add_commands(commands, common)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; with none, open the window."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv or ["window"])
+    if not hasattr(arguments, "run"):
+        parser.print_usage(sys.stderr)
+        return 2
+    try:
+        answer: Answer = arguments.run(arguments)
+    except AppError as error:
+        return _fail(error, as_json_wanted=getattr(arguments, "json", False))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    if getattr(arguments, "json", False):
+        say(as_json(answer.data))
+    elif answer.text:
+        say(answer.text)
+    return answer.code
+
+
+def _fail(error: AppError, *, as_json_wanted: bool) -> int:
+    if as_json_wanted:
+        say(as_json({"error": error.message, "hint": error.hint}))
+    if sys.stderr is not None:
+        sys.stderr.write(f"mlops-desktop: {error}\n")
+    return 1

@@ -1,0 +1,31 @@
+"""Shared pieces of the commands' parsers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from mlops_desktop.cli.output import Answer
+from mlops_desktop.workspace import Workspace
+
+Commands = Any  # argparse's sub-parsers have no public type
+Run = Callable[[argparse.Namespace], Answer]
+
+
+def add_command(
+    commands: Commands, common: argparse.ArgumentParser, name: str, run: Run, help_text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, parents=[common], help=help_text, description=help_text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_group(commands: Commands, name: str, help_text: str) -> Commands:
+    """A command that has commands of its own, one of which must be given."""
+    parser = commands.add_parser(name, help=help_text, description=help_text)
+    return parser.add_subparsers(dest=f"{name} command", metavar="COMMAND", required=True)
+
+
+def open_workspace(arguments: argparse.Namespace) -> Workspace:
+    return Workspace(arguments.workspace)
