@@ -224,7 +224,7 @@ class RolloutStarted(Body, frozen=True):
     percent: float
 
 
-@_event("rollout.changed", "Canary {canary} of {subject} now gets {percent:.0f} %: {reason}")
+@_event("rollout.changed", "Canary {canary} of {subject} at {percent:.0f} %: {reason}")
 class RolloutChanged(Body, frozen=True):
     rollout: str
     canary: str

@@ -81,6 +81,7 @@ class Window(Struct, frozen=True):
     features: tuple[FeatureDrift, ...]
     metrics: tuple[MetricValue, ...]
     counts: str = ""
+    rows_by_version: dict[str, int] = {}
     violations: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -72,12 +72,15 @@ class CsvFile:
         return max(1, round(start.count(b"\n") * self._path.stat().st_size / max(len(start), 1)))
 
     def _header(self) -> list[str]:
-        with self._path.open(encoding=self._encoding, errors="replace", newline="") as file:
-            text = file.readline()
-            if not self._delimiter:
-                self._delimiter = next((mark for mark in ",;\t|" if mark in text), ",")
-            file.seek(0)
-            names = next((row for row in csv.reader(file, delimiter=self._delimiter) if row), [])
+        try:
+            with self._path.open(encoding=self._encoding, newline="") as file:
+                text = file.readline()
+                if not self._delimiter:
+                    self._delimiter = next((mark for mark in ",;\t|" if mark in text), ",")
+                file.seek(0)
+                names = next((row for row in csv.reader(file, delimiter=self._delimiter) if row), [])
+        except UnicodeError as error:
+            raise self._not_utf8() from error
         if not names:
             raise InvalidInput(f"{self._path.name} is empty.", hint="Give a file with a header and rows.")
         return names

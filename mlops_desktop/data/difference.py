@@ -81,8 +81,10 @@ def difference(
     if old.schema == new.schema:
         shared = Counter(chunk.content_id for chunk in old_chunks) & Counter(chunk.content_id for chunk in new_chunks)
     old_changed, new_changed = _without(old_chunks, shared), _without(new_chunks, shared)
-    reading = _Reading(registry, common, len(old_changed) + len(new_changed), progress)
-    removed, added = _unmatched(reading.hashes(old_changed), reading.hashes(new_changed))
+    removed, added = old.rows, new.rows
+    if common:
+        reading = _Reading(registry, common, len(old_changed) + len(new_changed), progress)
+        removed, added = _unmatched(reading.hashes(old_changed), reading.hashes(new_changed))
     return Difference(
         before=old.reference,
         after=new.reference,

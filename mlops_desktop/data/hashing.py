@@ -68,33 +68,47 @@ def value_words(column: pa.Array) -> Words:
     canonical = canonical_values(column)
     if canonical.text is not None:
         words = _text_words(canonical.values, np.frombuffer(canonical.text, dtype=np.uint8))
-    elif canonical.values.dtype.kind == "f":
-        words = canonical.values.astype("<f8").view("<u8")
     else:
-        words = canonical.values.astype("<i8").view("<u8") if canonical.values.dtype.kind == "i" else canonical.values
-    if canonical.nulls is not None:
-        words = np.where(canonical.nulls, _NULL, words)
-    return words.astype(np.uint64, copy=False)
+        words = number_words(canonical.values)
+    return words if canonical.nulls is None else np.where(canonical.nulls, _NULL, words)
+
+
+def number_words(values: NDArray[Any]) -> Words:
+    """Numbers widened to 64 bits."""
+    wide = {"f": np.float64, "i": np.int64}.get(values.dtype.kind, np.uint64)
+    return values.astype(wide).view(np.uint64)
 
 
 def canonical_values(column: pa.Array) -> Canonical:
     """Numbers as they are stored, times and booleans as integers, texts as offsets plus bytes; nulls become 0 or ''."""
     nulls = None
     if column.null_count:
-        nulls = column.is_null().to_numpy(zero_copy_only=False)
+        nulls = numpy_values(column.is_null()).astype(np.bool_)
     if pa.types.is_string(column.type):
         return _canonical_text(column, nulls)
-    plain = _numbers(column)
-    if nulls is not None:
-        plain = pc.fill_null(plain, 0)
-    values = plain.to_numpy(zero_copy_only=False)
+    values = numpy_values(column)
     if values.dtype.kind == "f":
         values = values + values.dtype.type(0)  # -0.0 becomes 0.0
         values[np.isnan(values)] = np.nan
-    return Canonical(nulls, values)
+    return Canonical(nulls, values if nulls is None else np.where(nulls, values.dtype.type(0), values))
 
 
-def _numbers(column: pa.Array) -> pa.Array:
+def numpy_values(column: pa.Array) -> NDArray[Any]:
+    """The values of a column of anything but text, mostly without copying; what is under a null is arbitrary.
+
+    Arrow's own conversion would import pandas, which the window's process must not.
+    """
+    column = as_numbers(column)
+    data = column.buffers()[1]
+    name = {"float": "float32", "double": "float64"}.get(str(column.type), str(column.type))
+    if data is None:
+        return np.empty(0, dtype=name)
+    values: NDArray[Any] = np.frombuffer(data, dtype=name)[column.offset : column.offset + len(column)]
+    return values
+
+
+def as_numbers(column: pa.Array) -> pa.Array:
+    """Times as integers, booleans as 0 and 1, numbers as they are."""
     kind = column.type
     if pa.types.is_boolean(kind):
         return column.cast(pa.uint8())
@@ -104,14 +118,21 @@ def _numbers(column: pa.Array) -> pa.Array:
 
 
 def _canonical_text(column: pa.Array, nulls: NDArray[np.bool_] | None) -> Canonical:
-    if nulls is not None:
-        column = pc.fill_null(column, "")
-    _, offsets, data = column.buffers()
-    if not len(column):
-        return Canonical(nulls, np.zeros(1, dtype=np.int64), memoryview(b""))
-    bounds = np.frombuffer(offsets, dtype="<i4")[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    bounds = _bounds(column)
+    if nulls is not None and np.diff(bounds)[nulls].any():
+        column = pc.fill_null(column, "")  # rare: there is text under a null
+        bounds = _bounds(column)
+    data = column.buffers()[2]
     text = memoryview(data if data is not None else b"")[bounds[0] : bounds[-1]]
     return Canonical(nulls, bounds - bounds[0], text)
+
+
+def _bounds(column: pa.Array) -> NDArray[np.int64]:
+    """Where each text starts in the data, and where the last one ends."""
+    if not len(column):
+        return np.zeros(1, dtype=np.int64)
+    offsets = np.frombuffer(column.buffers()[1], dtype="<i4")
+    return offsets[column.offset : column.offset + len(column) + 1].astype(np.int64)
 
 
 def _text_words(bounds: NDArray[np.int64], data: NDArray[np.uint8]) -> Words:

@@ -7,6 +7,7 @@ an edge.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ class Histogram(Struct, array_like=True, frozen=True):
 
     @property
     def edges(self) -> tuple[float, ...]:
-        return tuple(math.ldexp(self.first + i, self.exponent) for i in range(len(self.counts) + 1))
+        return tuple(_edge(self.first + i, self.exponent) for i in range(len(self.counts) + 1))
 
 
 def histogram_of(ordered: NDArray[Any], *, whole: bool) -> Histogram:
@@ -63,5 +64,14 @@ def merged_histogram(parts: Sequence[Histogram]) -> Histogram:
     return Histogram(exponent, first, tuple(counts))
 
 
+def _edge(position: int, exponent: int) -> float:
+    """The outermost edges may lie beyond the largest double."""
+    try:
+        return math.ldexp(position, exponent)
+    except OverflowError:
+        return math.copysign(sys.float_info.max, position)
+
+
 def _bin(value: float, exponent: int) -> int:
-    return math.floor(math.ldexp(value, -exponent))
+    scaled = math.ldexp(value, -exponent)
+    return -1 if value < 0 and scaled == 0 else math.floor(scaled)  # scaling may underflow

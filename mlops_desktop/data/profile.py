@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,9 +44,10 @@ def profile_of(schema: pa.Schema, summaries: Sequence[Summary], *, time_column: 
     Quantiles are at `QUANTILE_LEVELS`; those of times, and the edges of their histograms, are in seconds since 1970.
     `nulls` counts what is missing, NaN included. Raises `InvalidInput` where `time_column` holds no times.
     """
-    parts = list(summaries) or [summary_of(schema.empty_table())]
+    check_time_column(schema, time_column)
+    parts = list(summaries) or [summary_of(pa.Table.from_batches([], schema=schema))]
     columns = tuple(_merged(field, [summary[position] for summary in parts]) for position, field in enumerate(schema))
-    covered = _time_column(columns, time_column) if time_column else None
+    covered = next((column for column in columns if column.name == time_column), None)
     return Profile(
         rows=sum(summary[0].rows for summary in parts),
         columns=columns,
@@ -57,18 +59,10 @@ def profile_of(schema: pa.Schema, summaries: Sequence[Summary], *, time_column: 
 
 def check_time_column(schema: pa.Schema, name: str) -> None:
     """Raise `InvalidInput` unless `name` is empty or a column of times."""
-    if name:
-        empty = profile_of(schema, [])
-        _time_column(empty.columns, name)
-
-
-def _time_column(columns: Sequence[ColumnProfile], name: str) -> ColumnProfile:
-    times = [column.name for column in columns if column.type is ColumnType.TIME]
-    for column in columns:
-        if column.name == name and name in times:
-            return column
-    known = f"Columns of times: {', '.join(times)}." if times else "This table has no column of times."
-    raise InvalidInput(f"Column {name!r} cannot be the time column: it holds no times or is not there.", hint=known)
+    times = [field.name for field in schema if checked_type(field.type, field.name) is ColumnType.TIME]
+    if name and name not in times:
+        known = f"Columns of times: {', '.join(times)}." if times else "This table has no column of times."
+        raise InvalidInput(f"Column {name!r} cannot be the time column: it holds no times or is not there.", hint=known)
 
 
 def _merged(field: pa.Field, parts: Sequence[ColumnSummary]) -> ColumnProfile:
@@ -114,7 +108,7 @@ def _merged_moments(parts: Sequence[Moments]) -> Moments:
             mean += difference * part.n / total
             squares += part.squares + difference * difference * n * part.n / total
             n = total
-    return Moments(n, mean, squares)
+    return Moments(n, mean, squares) if math.isfinite(mean + squares) else Moments()
 
 
 def _quantiles(parts: Sequence[ColumnSummary]) -> tuple[float, ...]:
@@ -126,4 +120,5 @@ def _quantiles(parts: Sequence[ColumnSummary]) -> tuple[float, ...]:
     values = np.concatenate(points)
     order = np.argsort(values, kind="stable")
     ranks = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    return tuple(np.interp(QUANTILE_LEVELS, ranks, values[order]).tolist())
+    # Scaled by a power of two, as the difference of two finite doubles need not be finite.
+    return tuple((np.interp(QUANTILE_LEVELS, ranks, values[order] / 4) * 4).tolist())

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlops_desktop.core.datasets import Chunk, DatasetVersion, Manifest, Profile
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.chunks import open_chunk, read_chunk
+from mlops_desktop.data.hashing import numpy_values
 from mlops_desktop.data.profile import check_time_column
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.store import read_manifest, read_profile
@@ -19,6 +19,7 @@ from mlops_desktop.registry import Registry
 
 Moment = datetime | str | None
 Between = tuple[str, Moment, Moment]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def resolve(registry: Registry, version: DatasetVersion | str) -> DatasetVersion:
@@ -89,7 +90,7 @@ def preview(
         start += chunk.rows
         if start >= offset + limit:
             break
-    return pa.concat_tables(pieces) if pieces else schema.empty_table()
+    return pa.concat_tables(pieces) if pieces else pa.Table.from_batches([], schema=schema)
 
 
 def _schema(version: DatasetVersion, columns: Sequence[str] | None) -> pa.Schema:
@@ -121,43 +122,46 @@ def _batches(
 
 def _may_hold(registry: Registry, chunk: Chunk, between: Between) -> bool:
     """Whether the chunk's Parquet statistics leave room for rows in the span."""
-    column, start, end = between
     with open_chunk(registry, chunk) as file:
-        index = file.schema_arrow.get_field_index(column)
-        field = file.schema_arrow.field(column)
+        index = file.schema_arrow.get_field_index(between[0])
+        start, end = _bounds(between, file.schema_arrow.field(index).type)
         for group in range(file.metadata.num_row_groups):
             statistics = file.metadata.row_group(group).column(index).statistics
             if statistics is None or not statistics.has_min_max:
                 return True
-            low, high = pa.scalar(statistics.min, field.type), pa.scalar(statistics.max, field.type)
-            after = start is None or pc.greater_equal(high, _scalar(start, field.type)).as_py()
-            before = end is None or pc.less(low, _scalar(end, field.type)).as_py()
-            if after and before:
+            if (start is None or statistics.max_raw >= start) and (end is None or statistics.min_raw < end):
                 return True
     return False
 
 
 def _within(table: pa.Table, between: Between) -> pa.Table:
-    column, start, end = between
-    values = table.column(column)
-    mask: Any = pc.is_valid(values)
+    column = table.column(between[0]).combine_chunks()
+    start, end = _bounds(between, column.type)
+    values = numpy_values(column)
+    mask = numpy_values(column.is_valid()).astype(np.bool_)
     if start is not None:
-        mask = pc.and_(mask, pc.greater_equal(values, _scalar(start, values.type)))
+        mask &= values >= start
     if end is not None:
-        mask = pc.and_(mask, pc.less(values, _scalar(end, values.type)))
-    return table.filter(mask)
+        mask &= values < end
+    bits = pa.py_buffer(np.packbits(mask, bitorder="little"))
+    return table.filter(pa.Array.from_buffers(pa.bool_(), len(mask), [None, bits]))
 
 
-def _scalar(moment: datetime | str, kind: pa.DataType) -> pa.Scalar:
-    """The moment as a value of the column's type; for dates the first date that is not before it."""
+def _bounds(between: Between, kind: pa.DataType) -> tuple[int | None, int | None]:
+    return _as_stored(between[1], kind), _as_stored(between[2], kind)
+
+
+def _as_stored(moment: Moment, kind: pa.DataType) -> int | None:
+    """The moment in the column's unit since 1970; for dates the first day that does not start before it."""
+    if moment is None:
+        return None
     if isinstance(moment, str):
         try:
             moment = datetime.fromisoformat(moment)
         except ValueError:
             raise InvalidInput(f"{moment!r} is not a time.", hint="Write it as 2013-01-31T12:00.") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    microseconds = (zoned - _EPOCH) // timedelta(microseconds=1)
     if pa.types.is_date(kind):
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        day = pa.scalar(midnight.date(), pa.date32()).value + (moment > midnight)
-        return pa.scalar(day, pa.int32()).cast(pa.date32())
-    return pa.scalar(moment if kind.tz else moment.replace(tzinfo=None), kind)
+        return -(-microseconds // 86_400_000_000)
+    return microseconds * 1_000 if kind.unit == "ns" else microseconds

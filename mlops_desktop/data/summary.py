@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.data.distinct import Distinct, distinct_of
-from mlops_desktop.data.hashing import finish, value_words
+from mlops_desktop.data.hashing import finish, number_words, numpy_values, value_words
 from mlops_desktop.data.histogram import Histogram, histogram_of
 from mlops_desktop.data.schema import checked_type
 
@@ -83,7 +83,7 @@ def unpack(text: str) -> Summary:
 
 def _column(column: pa.ChunkedArray, storage: str) -> ColumnSummary:
     kind = checked_type(column.type)
-    flat = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    flat = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
     present = flat.drop_null()
     if kind is ColumnType.TEXT:
         return _text(present, len(flat))
@@ -94,7 +94,7 @@ def _text(present: pa.Array, rows: int) -> ColumnSummary:
     if not len(present):
         return ColumnSummary(ColumnType.TEXT, rows, rows)
     encoded = present.dictionary_encode()
-    counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+    counts = np.bincount(numpy_values(encoded.indices), minlength=len(encoded.dictionary))
     extremes = pc.min_max(encoded.dictionary).as_py()
     return ColumnSummary(
         ColumnType.TEXT,
@@ -130,7 +130,7 @@ def _numeric(present: pa.Array, rows: int, kind: ColumnType, storage: str) -> Co
         moments=_moments(finite),
         points=_points(finite).astype("<f8").tobytes(),
         histogram=histogram_of(finite, whole=kind in (ColumnType.INTEGER, ColumnType.BOOLEAN)),
-        distinct=distinct_of(finish(value_words(pa.array(different)).copy())),
+        distinct=distinct_of(finish(number_words(different))),
         values=tuple(
             (_said(different[position], kind, storage), int(counts[position])) for position in _frequent(counts)
         ),
@@ -138,13 +138,7 @@ def _numeric(present: pa.Array, rows: int, kind: ColumnType, storage: str) -> Co
 
 
 def _native(present: pa.Array) -> NDArray[Any]:
-    if pa.types.is_boolean(present.type):
-        present = present.cast(pa.uint8())
-    elif pa.types.is_timestamp(present.type):
-        present = present.view(pa.int64())
-    elif pa.types.is_date32(present.type):
-        present = present.view(pa.int32())
-    values: NDArray[Any] = present.to_numpy(zero_copy_only=False)
+    values = numpy_values(present)
     return values + values.dtype.type(0) if values.dtype.kind == "f" else values
 
 

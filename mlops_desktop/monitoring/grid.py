@@ -26,6 +26,7 @@ TAIL = 0.001
 # Above this share in one of the equal cells, cells of equal shares see more.
 CROWDED = 0.005
 BATCH = 65_536
+FARTHEST = 1e30
 
 
 class UniformGrid(Struct, frozen=True, tag="uniform"):
@@ -147,7 +148,8 @@ def category_grid(column: pa.ChunkedArray, known: tuple[str, ...] = ()) -> Categ
 
 def numeric_grid(values: Floats) -> UniformGrid | QuantileGrid:
     """Cells for a numeric column, from the reference's values (NaN is ignored)."""
-    present = np.sort(values[np.isfinite(values)]).astype(np.float64)
+    # Cells lie where float32 can tell numbers apart; what lies beyond is in the tails.
+    present = np.clip(np.sort(values[np.isfinite(values)]).astype(np.float64), -FARTHEST, FARTHEST)
     if len(present) == 0 or present[0] == present[-1]:
         return _quantile_grid(present)
     if (steps := _integer_grid(present)) is not None:
@@ -176,7 +178,7 @@ def _quantile_grid(present: NDArray[np.float64]) -> QuantileGrid:
     values, repeats = np.unique(present[positions], return_counts=True)
     crowded = values[repeats > 1] if len(values) > 1 else values
     # Wide enough that the same number read as float32 and as float64 has the same cell.
-    slack = 4 * np.spacing(np.abs(crowded).astype(np.float32)).astype(np.float64)
+    slack = 5e-7 * np.abs(crowded) + 1e-30
     borders = np.unique(np.concatenate([values[~np.isin(values, crowded)], crowded - slack, crowded + slack]))
     return QuantileGrid(tuple(borders.tolist()))
 

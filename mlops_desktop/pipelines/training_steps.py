@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +65,26 @@ def train_candidates(context: StepContext) -> Output:
     is_first = production_version(registry, settings.spec.model.name) is None
     lengths = settings.candidates[:1] if is_first else settings.candidates
     runs: list[str] = []
-    starts: set[datetime] = set()
+    previous = 0
     summaries: list[str] = []
-    for days in lengths:
-        run, start = _train_one(context, settings, version.reference, table, days, skip=starts)
-        if run is not None:
-            runs.append(run.id)
-            starts.add(start)
-            summaries.append(f"{run.metrics.get('auc', float('nan')):.3f}")
+    for days in sorted(lengths):
+        if runs and _covers_all(settings, table, previous):
+            break  # a longer history would be the same rows again
+        run = _train_one(context, settings, version.reference, table, days)
+        runs.append(run.id)
+        previous = days
+        summaries.append(f"{run.metrics.get('auc', float('nan')):.3f}")
     summary = f"{len(runs)} candidates trained on {version.reference}, test AUC {' and '.join(summaries)}"
     return {"runs": runs, "dataset_version": version.reference, "summary": summary}
 
 
-def _train_one(
-    context: StepContext, settings: Settings, data: str, table: pa.Table, days: int, *, skip: set[datetime]
-) -> tuple[Run | None, datetime]:
+def _covers_all(settings: Settings, table: pa.Table, days: int) -> bool:
+    """Whether `days` of training history before the test days reach back to the first row."""
+    span = pc.min_max(table.column(settings.spec.data.time_column)).as_py()
+    return bool(span["max"] - span["min"] <= timedelta(days=days + settings.spec.split.test_days))
+
+
+def _train_one(context: StepContext, settings: Settings, data: str, table: pa.Table, days: int) -> Run:
     registry, spec = context.registry, settings.spec
     split = msgspec.structs.replace(spec.split, train_days=days)
     candidate = msgspec.structs.replace(spec, split=split)
@@ -92,15 +97,11 @@ def _train_one(
     except AppError as error:
         registry.runs.fail(run, str(error))
         raise
-    if result.train_start in skip:
-        registry.runs.fail(run, "its training rows are those of another candidate")
-        return None, result.train_start
     artifacts = _store(registry, result)
     seconds = time.perf_counter() - started
-    done = registry.runs.finish(
+    return registry.runs.finish(
         run, metrics=_finite(result.metrics), artifacts=artifacts, summary=result.summary, seconds=seconds
     )
-    return done, result.train_start
 
 
 class RunFacts(msgspec.Struct, frozen=True):

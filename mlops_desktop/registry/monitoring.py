@@ -36,7 +36,7 @@ class Windows:
                     drift_score=window.drift_score,
                 )
             event = WindowMonitored(
-                window=last.id, start=f"{windows[0].start:%Y-%m-%d}", end=f"{last.end:%Y-%m-%d}", summary=summary
+                window=last.id, start=f"{last.start:%Y-%m-%d}", end=f"{last.end:%Y-%m-%d}", summary=summary
             )
             self._context.journal.append(event, last.endpoint)
 

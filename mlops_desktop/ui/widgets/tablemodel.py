@@ -24,6 +24,8 @@ from mlops_desktop.ui.widgets.figures import NO_VALUE, compact, duration, fixed,
 Index = QModelIndex | QPersistentModelIndex
 Column = Sequence[Any] | NDArray[Any]
 
+_LONGEST_KEY = 32
+
 VALUE_ROLE = Qt.ItemDataRole.UserRole + 1
 SPEC_ROLE = Qt.ItemDataRole.UserRole + 2
 
@@ -228,12 +230,8 @@ class TableModel(QAbstractTableModel):
     def _text_of_rows(self) -> list[str]:
         if self._haystack is None:
             pairs = zip(self._columns, self.specs, strict=True)
-            columns = [_as_list(values) for values, spec in pairs if spec.is_textual]
-            if len(columns) == 1:
-                self._haystack = [str(value).lower() for value in columns[0]]
-            else:
-                rows = zip(*columns, strict=True) if columns else [()] * self._total
-                self._haystack = ["\x1f".join(map(str, row)).lower() for row in rows]
+            columns = [list(map(str, _as_list(values))) for values, spec in pairs if spec.is_textual]
+            self._haystack = lower_rows(columns) if columns else [""] * self._total
         return self._haystack
 
     # --- what Qt asks
@@ -351,8 +349,22 @@ def _argsort(values: Column, spec: ColumnSpec) -> NDArray[np.intp]:
 
 
 def _text_argsort(texts: list[str]) -> NDArray[np.intp]:
-    """Sorts the distinct texts by their lower case, then the rows by the rank of their text."""
-    distinct = sorted(set(texts), key=lambda text: (text.lower(), text))
-    rank = {text: i for i, text in enumerate(distinct)}
-    codes = np.fromiter(map(rank.__getitem__, texts), np.int64, len(texts))
-    return np.argsort(codes, kind="stable")
+    """Order by lower case. Short texts are compared eight bytes at a time, in UTF-8, whose order is that of the letters."""
+    lowered = lower_rows([texts])
+    if not all(map(str.isascii, lowered)):
+        encoded = [text.encode("utf-8", "surrogatepass") for text in lowered]
+        keys = np.array(encoded, dtype=np.bytes_)
+    else:
+        keys = np.array(lowered, dtype=np.bytes_)
+    if not keys.size or keys.dtype.itemsize > _LONGEST_KEY:
+        return np.argsort(np.array(lowered, dtype=np.dtypes.StringDType()), kind="stable")
+    width = -(-keys.dtype.itemsize // 8) * 8
+    words = keys.astype(f"S{width}").view(">u8").reshape(len(keys), -1).astype(np.uint64)
+    return np.lexsort(words.T[::-1])
+
+
+def lower_rows(columns: list[list[str]]) -> list[str]:
+    """Each row's texts joined, in lower case. One call lowers them all, which is many times faster than one per row."""
+    rows = columns[0] if len(columns) == 1 else list(map("\x1f".join, zip(*columns, strict=True)))
+    lowered = "\x1e".join(rows).lower().split("\x1e")
+    return lowered if len(lowered) == len(rows) else [row.lower() for row in rows]

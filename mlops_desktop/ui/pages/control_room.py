@@ -1,0 +1,349 @@
+"""The Control Room: the whole cycle of one endpoint on one screen, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from mlops_desktop.ui.bridge import Query
+from mlops_desktop.ui.charts.drift import DriftChart
+from mlops_desktop.ui.charts.events import EventLane
+from mlops_desktop.ui.charts.heatmap import DriftHeatmap
+from mlops_desktop.ui.charts.linking import TimeLink
+from mlops_desktop.ui.charts.metric import MetricChart
+from mlops_desktop.ui.charts.requests import RequestsChart
+from mlops_desktop.ui.charts.values import Role, Series
+from mlops_desktop.ui.pages.base import NeverSetUp, Page
+from mlops_desktop.ui.pages.marks import drift_grid, event_marks, log_line, metric_series
+from mlops_desktop.ui.pages.promotion import ask_promotion, ask_rollback, compared_metrics
+from mlops_desktop.ui.player_link import PlayerLink, PlayerReport
+from mlops_desktop.ui.queries import control_room as queries
+from mlops_desktop.ui.queries.series import WindowSeries, business_name, metric_label, performance_name
+from mlops_desktop.ui.theme import tokens as t
+from mlops_desktop.ui.widgets.buttons import button
+from mlops_desktop.ui.widgets.card import Card
+from mlops_desktop.ui.widgets.chips import StatusChip
+from mlops_desktop.ui.widgets.labels import caption
+from mlops_desktop.ui.widgets.lifecycle import LifecycleStrip, StepState
+from mlops_desktop.ui.widgets.plainlog import PlainLog
+from mlops_desktop.ui.widgets.player import PlayerControls
+from mlops_desktop.ui.widgets.rollout import GuardrailList, ModelCompare, SplitSlider
+
+SPEEDS = (1.0, 7.0, 30.0)
+_FEATURES = 8
+_STEP_PAGES = {
+    "data": "data", "train": "experiments", "deploy": "serving", "traffic": "serving", "drift": "monitoring",
+    "retrain": "pipelines", "canary": "serving", "promote": "models",
+}  # fmt: skip
+
+
+class ControlRoomPage(Page):
+    """Lifecycle strip on top; charts and the rollout in the middle; heatmap and the log beneath.
+
+    Signals:
+        playRequested(bool), speedRequested(float): what the player is to do.
+    """
+
+    key = "control-room"
+    listens_to = (
+        "window.", "alias.", "rollout.", "alert.", "model.", "gate.", "run.", "pipeline.run", "endpoint.", "dataset.",
+        "clock.", "score.", "schedule.fired", "engine.",
+    )  # fmt: skip
+    reload_ms = 250
+
+    playRequested = Signal(bool)
+    speedRequested = Signal(float)
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.player: PlayerLink | None = None
+        self.endpoint = ""
+        self._shown_series: tuple[Any, ...] = ()
+        self._shown_lane = -1
+        self._last_line = 0
+
+    def query(self) -> Query:
+        endpoint = self.endpoint
+        return lambda workspace: queries.control_room(workspace, endpoint)
+
+    def never_set_up(self, model: queries.ControlRoom) -> NeverSetUp | None:
+        if model.has_data or model.active or model.endpoint:
+            return None
+        text = self.tr("This is where you watch a model live: traffic, drift, retraining, canary. It begins with data.")
+        return NeverSetUp(
+            self.tr("This workspace is empty"), text, self.tr("Add a data file…"), "control-room", self._add_data
+        )
+
+    def _add_data(self) -> None:
+        self.openRequested.emit("data/+")
+
+    def set_player(self, player: PlayerLink) -> None:
+        """The replay that the strip's controls steer."""
+        self.player = player
+        player.reported.connect(self._on_player)
+
+    # Building
+
+    def build(self) -> None:
+        inner = QWidget()
+        inner.setAutoFillBackground(False)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(t.SPACE_6, t.SPACE_4, t.SPACE_6, t.SPACE_4)
+        column.setSpacing(t.SPACE_3)
+        column.addWidget(self._make_strip())
+        middle = QHBoxLayout()
+        middle.setSpacing(t.SPACE_3)
+        middle.addWidget(self._make_charts(), 1)
+        middle.addWidget(self._make_rollout())
+        column.addLayout(middle, 5)
+        bottom = QHBoxLayout()
+        bottom.setSpacing(t.SPACE_3)
+        bottom.addWidget(self._make_heatmap(), 1)
+        bottom.addWidget(self._make_log(), 1)
+        column.addLayout(bottom, 3)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inner)
+        area.viewport().setAutoFillBackground(False)
+        inner.setAutoFillBackground(False)
+        outer = QVBoxLayout(self.content)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+
+    def _make_strip(self) -> Card:
+        card = Card()
+        layout = card.layout()
+        assert layout is not None  # noqa: S101 - a card has one
+        layout.setContentsMargins(t.SPACE_2, t.SPACE_1, t.SPACE_4, t.SPACE_1)
+        row = QHBoxLayout()
+        row.setSpacing(t.SPACE_4)
+        self.strip = LifecycleStrip()
+        self.strip.stepClicked.connect(lambda step: self.openRequested.emit(_STEP_PAGES.get(step, "journal")))
+        self.controls = PlayerControls(SPEEDS)
+        self.controls.step_button.hide()
+        self.controls.set_speed(SPEEDS[1])
+        self.controls.playToggled.connect(self._on_play)
+        self.controls.speedChanged.connect(self._on_speed)
+        self.controls.setFixedWidth(392)
+        row.addWidget(self.strip, 1)
+        row.addWidget(self.controls, 0, Qt.AlignmentFlag.AlignVCenter)
+        card.body.addLayout(row)
+        card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        return card
+
+    def _make_charts(self) -> Card:
+        card = Card()
+        card.body.setSpacing(2)
+        self.requests = RequestsChart(self.tr("Requests"), self.tr("per window, by version"))
+        self.drift = DriftChart(self.tr("Drift"), self.tr("worst feature, × threshold"))
+        self.performance = MetricChart(self.tr("Performance"))
+        self.business = MetricChart(self.tr("Business"))
+        self.lane = EventLane()
+        self.lane.eventClicked.connect(self.openRequested.emit)
+        self.link = TimeLink(self)
+        for chart in (self.requests, self.drift, self.performance, self.business):
+            chart.caption.hide()
+            chart.setMinimumHeight(92)
+            chart.set_empty(self.tr("Comes with the first traffic"))
+            card.add(chart, 1)
+            self.link.add(chart)
+        card.add(self.lane)
+        self.link.add(self.lane)
+        return card
+
+    def _make_rollout(self) -> Card:
+        card = Card(self.tr("Champion and challenger"))
+        card.setFixedWidth(424)
+        self.rollout_chip = StatusChip()
+        assert card.header is not None  # noqa: S101 - it has a title
+        card.header.add_action(self.rollout_chip)
+        self.compare = ModelCompare()
+        self.split = SplitSlider()
+        self.split.applied.connect(self._on_split)
+        self.guardrails = GuardrailList()
+        self.note = caption("", wrap=True)
+        self.promote = button(self.tr("Promote…"), "promote", "primary", self._on_promote)
+        self.roll_back = button(self.tr("Roll back…"), "rollback", "danger", self._on_roll_back)
+        for widget in (self.compare, self.split, self.guardrails, self.note):
+            card.add(widget)
+        card.body.addStretch(1)
+        row = QHBoxLayout()
+        row.setSpacing(t.SPACE_2)
+        row.addWidget(self.promote, 1)
+        row.addWidget(self.roll_back, 1)
+        card.body.addLayout(row)
+        return card
+
+    def _make_heatmap(self) -> Card:
+        card = Card()
+        self.heatmap = DriftHeatmap(self.tr("Drift by feature"), self.tr("about a week a column"))
+        self.heatmap.caption.hide()
+        self.heatmap.set_empty(self.tr("Comes with the first judged window"))
+        self.heatmap.cellClicked.connect(lambda feature, _window: self.openRequested.emit(f"monitoring/{feature}"))
+        card.add(self.heatmap, 1)
+        card.setMinimumHeight(232)
+        return card
+
+    def _make_log(self) -> Card:
+        card = Card(self.tr("What happened"))
+        self.log = PlainLog()
+        self.log.lineActivated.connect(lambda seq: self.openRequested.emit(f"journal/{seq}"))
+        card.add(self.log, 1)
+        return card
+
+    # Showing
+
+    def show_model(self, model: queries.ControlRoom) -> None:
+        self.endpoint = model.endpoint
+        self._show_strip(model)
+        self._show_charts(model)
+        self._show_rollout(model)
+        self._show_log(model)
+
+    def _show_strip(self, model: queries.ControlRoom) -> None:
+        cycle = model.lifecycle
+        states = dict.fromkeys(cycle.done, StepState.DONE) | dict.fromkeys(cycle.failed, StepState.FAILED)
+        states[cycle.current] = StepState.CURRENT
+        self.strip.set_states(states, cycle.details)
+        self.controls.setVisible(model.is_replay and self.player is not None)
+        if self.player is None or not self.player.report.day:
+            self.controls.set_date(f"{model.now:%d %b %Y}", 0.0)
+
+    def _show_charts(self, model: queries.ControlRoom) -> None:
+        series = model.series
+        if not len(series):
+            return
+        state = (model.endpoint, len(series), float(series.times[-1]), sum(len(m.times) for m in series.metrics.values()))
+        if state != self._shown_series:
+            self._shown_series = state
+            self._show_requests(model, series)
+            self.drift.set_series([Series(self.tr("Drift"), series.times, series.drift)])
+            names = tuple(series.metrics)
+            self._show_metric(self.performance, series, performance_name(names))
+            self._show_metric(self.business, series, business_name(names))
+            self.heatmap.set_grid(drift_grid(model.heat, _FEATURES))
+        if model.lane and model.lane[-1].seq != self._shown_lane:
+            self._shown_lane = model.lane[-1].seq
+            self.lane.set_events(event_marks(model.lane))
+
+    def _show_requests(self, model: queries.ControlRoom, series: WindowSeries) -> None:
+        roles: dict[str, Role] = {}
+        if model.rollout is not None:
+            roles = {f"v{model.rollout.primary}": Role.BASELINE, f"v{model.rollout.canary}": Role.QUESTIONED}
+        counts: dict[str, Any] = {f"v{name.rpartition('@')[2]}": rows for name, rows in series.requests.items()}
+        if len(counts) > 4:
+            # Four hues at most: versions that are gone are one series.
+            recent = list(counts)[-3:]
+            older = np.sum([rows for name, rows in counts.items() if name not in recent], axis=0)
+            counts = {self.tr("older"): older} | {name: counts[name] for name in recent}
+        self.requests.set_counts(series.starts, counts, roles)
+
+    def _show_metric(self, chart: MetricChart, series: WindowSeries, name: str) -> None:
+        metric = series.metrics.get(name)
+        if metric is None:
+            chart.set_empty(self.tr("Labels pending"))
+            return
+        chart.set_title(metric_label(name), self.tr("95 % interval"))
+        chart.set_metrics(*metric_series(metric))
+
+    def _show_rollout(self, model: queries.ControlRoom) -> None:
+        champion, challenger, rollout = model.champion, model.challenger, model.rollout
+        name, other = (f"v{each.number}" if each else "–" for each in (champion, challenger))
+        metrics = compared_metrics(champion, challenger, 4) if champion and challenger else []
+        self.compare.set_models(name, other, metrics)
+        self.compare.setVisible(bool(metrics))
+        self.split.setVisible(rollout is not None)
+        self.guardrails.setVisible(rollout is not None)
+        if rollout is not None:
+            if not self.split.slider.isSliderDown() and not self.split.spin.hasFocus():
+                self.split.set_split(f"v{rollout.primary}", f"v{rollout.canary}", rollout.weight)
+            self.guardrails.set_guardrails(rollout.guardrails)
+            self.rollout_chip.set_status("canary", self.tr("Canary {share}").format(share=f"{rollout.weight:.0%}"))
+        elif champion is not None:
+            self.rollout_chip.set_status("production", self.tr("{name} in production").format(name=name))
+        else:
+            self.rollout_chip.set_status("unknown", self.tr("No model yet"))
+        self.note.setText(self._note(model))
+        self.note.setVisible(bool(self.note.text()))
+        self.promote.setEnabled(challenger is not None)
+        self.promote.setText(self.tr("Promote {name}…").format(name=other) if challenger else self.tr("Promote…"))
+        self.roll_back.setEnabled(rollout is not None or model.previous is not None)
+        ending = self.tr("End canary {name}…").format(name=other)
+        self.roll_back.setText(ending if rollout is not None else self.tr("Roll back…"))
+
+    def _note(self, model: queries.ControlRoom) -> str:
+        if model.rollout is not None:
+            return ""
+        if model.champion is None:
+            training = next((run for run in model.active), None)
+            if training is None:
+                return self.tr("Train a model to see it here.")
+            return self.tr("{pipeline} is {state}; the first model comes with it. Ctrl+J shows how far it is.").format(
+                pipeline=training.pipeline.capitalize(), state=training.state.value
+            )
+        if model.challenger is None:
+            text = self.tr("No challenger. The next one comes from a schedule, or from an alert.")
+        else:
+            text = self.tr("v{n} is not in production. Start a canary, or promote it.").format(n=model.challenger.number)
+        last = model.last_rollout
+        if last is not None:
+            said = self.tr("Last canary: v{n} {outcome}, {reason}.")
+            text += "\n" + said.format(n=last.canary, outcome=last.state.value, reason=last.reason)
+        return text
+
+    def _show_log(self, model: queries.ControlRoom) -> None:
+        fresh = [each for each in reversed(model.log) if each.seq > self._last_line]
+        if not fresh:
+            return
+        lines = [log_line(each) for each in fresh]
+        if self._last_line:
+            self.log.append(lines)
+        else:
+            self.log.set_lines(lines)
+        self._last_line = fresh[-1].seq
+
+    # Doing
+
+    def _on_play(self, on: bool) -> None:
+        self.playRequested.emit(on)
+        if self.player is not None:
+            self.player.play(on)
+
+    def _on_speed(self, speed: float) -> None:
+        self.speedRequested.emit(speed)
+        if self.player is not None:
+            self.player.set_speed(speed)
+
+    def _on_player(self, report: PlayerReport) -> None:
+        if not self.is_built:
+            return
+        self.controls.set_playing(report.state in ("playing", "waiting"))
+        words = {
+            "waiting": self.tr("waiting for the engine"),
+            "finished": self.tr("the year is over"),
+            "failed": report.message or self.tr("the replay failed"),
+        }
+        note = words.get(report.state, "")
+        self.controls.set_date(report.day or self.controls.date.text(), report.fraction, note)
+        self.controls.play_button.setEnabled(report.state != "finished")
+        if report.message:
+            self.controls.note.setToolTip(report.message)
+
+    def _on_split(self, share: float) -> None:
+        endpoint = self.endpoint
+        done = self.tr("The canary gets {share} of the requests").format(share=f"{share:.0%}".replace("%", " %"))
+        self.bridge.do(lambda workspace: workspace.set_canary_weight(endpoint, share), done)
+
+    def _on_promote(self) -> None:
+        if self.model is not None and self.model.challenger is not None:
+            self.sheet = ask_promotion(self, self.model.challenger, self.model.champion)
+
+    def _on_roll_back(self) -> None:
+        model: queries.ControlRoom | None = self.model
+        if model is not None:
+            current = model.champion.number if model.champion else None
+            self.sheet = ask_rollback(self, model.endpoint, model.rollout, current, model.previous)

@@ -1,0 +1,42 @@
+"""View models as the values that charts and logs take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlops_desktop.ui.charts.values import DriftGrid, EventKind, EventMark, Interval, Role, Series
+from mlops_desktop.ui.queries.happenings import Happening
+from mlops_desktop.ui.queries.series import HeatRows, MetricSeries
+from mlops_desktop.ui.theme.tokens import Tone
+from mlops_desktop.ui.widgets.plainlog import LogLine
+
+import numpy as np
+
+
+def event_marks(lane: Iterable[Happening]) -> list[EventMark]:
+    """Events for a lane; a click opens an event's record in the journal."""
+    return [
+        EventMark(each.time.timestamp(), EventKind(each.mark), f"{each.time:%d %b}: {each.text}", f"journal/{each.seq}")
+        for each in lane
+    ]
+
+
+def log_line(each: Happening) -> LogLine:
+    tone = Tone(each.tone) if each.tone != "neutral" else None
+    return LogLine(each.seq, f"{each.time:%d %b %H:%M}", each.text, each.kind, tone)
+
+
+def metric_series(metric: MetricSeries, role: Role = Role.PLAIN) -> tuple[list[Series], list[Interval]]:
+    """The metric, its interval, and its baseline as a dashed line."""
+    series = [Series(metric.label, metric.times, metric.values, role)]
+    if metric.baseline is not None and len(metric.times):
+        ends = metric.times[[0, -1]]
+        series.append(Series("at registration", ends, np.full(2, metric.baseline), Role.BASELINE, dashed=True))
+    return series, [Interval(metric.label, metric.times, metric.low, metric.high)]
+
+
+def drift_grid(heat: HeatRows, most: int = 40) -> DriftGrid:
+    """The first `most` features."""
+    return DriftGrid(
+        heat.features[:most], np.array(heat.starts), heat.ratios[:most], heat.drifting[:most]
+    )

@@ -1,0 +1,70 @@
+"""Promotion and rollback by hand: the sheets that ask, and the deeds that follow."""
+
+from __future__ import annotations
+
+from mlops_desktop.core.deployments import Rollout
+from mlops_desktop.core.models import ModelVersion
+from mlops_desktop.ui.pages.base import Page
+from mlops_desktop.ui.queries.series import is_higher_better, metric_label
+from mlops_desktop.ui.widgets.confirm import Change, Confirmation, ConfirmSheet
+from mlops_desktop.ui.widgets.figures import NO_VALUE, fixed
+from mlops_desktop.ui.widgets.rollout import ComparedMetric
+
+
+def compared_metrics(champion: ModelVersion, challenger: ModelVersion, most: int = 5) -> list[ComparedMetric]:
+    """What both versions measured at registration, the challenger's second."""
+    names = [name for name in challenger.metrics if name in champion.metrics][:most]
+    return [
+        ComparedMetric(
+            metric_label(name), champion.metrics[name], challenger.metrics[name], is_higher_better(name), decimals=4
+        )
+        for name in names
+    ]
+
+
+def ask_promotion(page: Page, version: ModelVersion, champion: ModelVersion | None) -> ConfirmSheet:
+    """Ask whether, and why, `version` is to go into production; do it when agreed."""
+    before = f"v{champion.number}" if champion else page.tr("nothing")
+    changes = [Change(page.tr("In production"), before, f"v{version.number}")]
+    if champion is not None:
+        changes.append(Change(page.tr("Rollback returns to"), NO_VALUE, before))
+        for metric in compared_metrics(champion, version, 2):
+            changes.append(Change(metric.name, fixed(metric.champion, 4), fixed(metric.challenger, 4)))
+    confirmation = Confirmation(
+        page.tr("Promote {reference} to production").format(reference=version.reference),
+        page.tr(
+            "All requests go to this version. A running canary ends. The version before stays ready for a rollback."
+        ),
+        page.tr("Promote"),
+        tuple(changes),
+    )
+
+    def promote(reason: str) -> None:
+        done = page.tr("{reference} is in production").format(reference=version.reference)
+        page.bridge.do(lambda workspace: workspace.promote(version.reference, reason=reason), done)
+
+    return page.confirm(confirmation, promote)
+
+
+def ask_rollback(
+    page: Page, endpoint: str, rollout: Rollout | None, current: int | None, previous: int | None
+) -> ConfirmSheet:
+    """Ask whether, and why, a canary is to end or production to return to the version before."""
+    if rollout is not None:
+        title = page.tr("End the canary of {endpoint}").format(endpoint=endpoint)
+        text = page.tr("The canary gets no more requests. Production stays as it is.")
+        share = f"{rollout.weight:.0%}".replace("%", " %")
+        change = Change(page.tr("Canary v{n}").format(n=rollout.canary), share, "0 %")
+        back = f"v{rollout.primary}"
+    else:
+        title = page.tr("Roll {endpoint} back").format(endpoint=endpoint)
+        text = page.tr("Production returns to the version before. All requests go there at once.")
+        back = f"v{previous}"
+        change = Change(page.tr("In production"), f"v{current}", back)
+    confirmation = Confirmation(title, text, page.tr("Roll back"), (change,), dangerous=True)
+
+    def roll_back(reason: str) -> None:
+        done = page.tr("Rolled back: {endpoint} is served by {version}").format(endpoint=endpoint, version=back)
+        page.bridge.do(lambda workspace: workspace.roll_back(endpoint, reason=reason), done)
+
+    return page.confirm(confirmation, roll_back)

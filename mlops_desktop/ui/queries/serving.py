@@ -1,0 +1,115 @@
+"""Endpoints, their live figures, and an example of a request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Profile
+from mlops_desktop.core.deployments import Endpoint, Rollout
+from mlops_desktop.core.models import Feature, ModelVersion
+from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState
+from mlops_desktop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ServingRow:
+    """`example` holds a typical value per feature; `version` is what is in production."""
+
+    endpoint: Endpoint
+    version: ModelVersion | None
+    rollout: Rollout | None
+    example: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Serving:
+    rows: tuple[ServingRow, ...]
+    servable: tuple[str, ...]
+
+
+def serving(workspace: Workspace) -> Serving:
+    """All endpoints, and the models that have a version in production but no endpoint yet."""
+    registry = workspace.registry
+    rows = []
+    for endpoint in registry.endpoints.all():
+        alias = registry.models.alias(endpoint.model, "production")
+        version = registry.models.get(f"{endpoint.model}@{alias.number}") if alias else None
+        example = example_of(workspace, version) if version else {}
+        rows.append(ServingRow(endpoint, version, registry.rollouts.running(endpoint.name), example))
+    served = {row.endpoint.model for row in rows}
+    ready = [m for m in registry.models.names() if m not in served and registry.models.alias(m, "production")]
+    return Serving(tuple(rows), tuple(ready))
+
+
+def live(workspace: Workspace) -> EngineState:
+    """What the engine writes several times a second."""
+    return workspace.engine_state()
+
+
+def example_of(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
+    """A typical row: the median or the most frequent value of each feature in the training data."""
+    import msgspec
+
+    registry = workspace.registry
+    data = registry.datasets.get(version.dataset_version)
+    profile = msgspec.json.decode(registry.objects.read_bytes(data.profile), type=Profile)
+    columns = {column.name: column for column in profile.columns}
+    return {each.name: _typical(each, columns.get(each.name)) for each in version.signature.features}
+
+
+def _typical(feature: Feature, column: ColumnProfile | None) -> Any:
+    if feature.categories:
+        return feature.categories[0]
+    if column is None:
+        return 0
+    if column.type in (ColumnType.TEXT, ColumnType.BOOLEAN):
+        return column.top[0][0] if column.top else ""
+    middle = column.quantiles[len(column.quantiles) // 2] if column.quantiles else (column.mean or 0.0)
+    return round(middle) if column.type is ColumnType.INTEGER else round(float(middle), 4)
+
+
+def request_body(features: tuple[Feature, ...], row: dict[str, Any]) -> dict[str, Any]:
+    """One row as an Open Inference Protocol (V2) request."""
+    kinds = {ColumnType.TEXT: "BYTES", ColumnType.BOOLEAN: "BOOL", ColumnType.INTEGER: "INT64"}
+    inputs = [
+        {
+            "name": each.name,
+            "shape": [1],
+            "datatype": kinds.get(each.type, "FP64"),
+            "data": [_sent(each, row.get(each.name))],
+        }
+        for each in features
+    ]
+    return {"inputs": inputs}
+
+
+def _sent(feature: Feature, value: Any) -> Any:
+    if feature.type is ColumnType.TEXT:
+        return "" if value is None else str(value)
+    if value in (None, ""):
+        return None
+    if feature.type is ColumnType.BOOLEAN:
+        return str(value).lower() in ("true", "1", "yes")
+    return int(float(value)) if feature.type is ColumnType.INTEGER else float(value)
+
+
+def curl_snippet(url: str, body: dict[str, Any]) -> str:
+    """A command that can be pasted into a terminal."""
+    return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
+
+
+def url_of(endpoint: Endpoint, traffic: EndpointTraffic | None) -> str:
+    """Where requests go; empty while nothing listens."""
+    base = (
+        traffic.url if traffic and traffic.url else f"http://{endpoint.host}:{endpoint.port}" if endpoint.port else ""
+    )
+    if not base:
+        return ""
+    path = f"/v2/models/{endpoint.name}/infer"
+    return (
+        base
+        if base.endswith("/infer")
+        else base.rstrip("/") + ("/infer" if f"/v2/models/{endpoint.name}" in base else path)
+    )
