@@ -58,6 +58,10 @@ def test_values_under_nulls_do_not_count():
     other = pa.array(np.array([1, 7]), mask=np.array([False, True]))
     assert content(batch(a=one)) == content(batch(a=other))
     assert row_hashes(batch(a=one)).tolist() == row_hashes(batch(a=other)).tolist()
+    full = pa.array(["a", "bb"])
+    hidden = pa.Array.from_buffers(pa.string(), 2, [pa.py_buffer(b"\1"), *full.buffers()[1:]])
+    assert content(batch(a=hidden)) == content(batch(a=pa.array(["a", None])))
+    assert row_hashes(batch(a=hidden)).tolist() == row_hashes(batch(a=pa.array(["a", None]))).tolist()
 
 
 @given(texts, st.integers(0, 29))

@@ -1,0 +1,122 @@
+"""From files to versions, with every attempt on the record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlops_desktop.core.errors import Cancelled, InvalidInput
+from mlops_desktop.core.events import describe
+from mlops_desktop.core.progress import CancelToken
+from mlops_desktop.data import csv_files
+from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.read import read_table
+from mlops_desktop.registry import Registry
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)
+typed_rows = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.integers(-(2**53), 2**53)),
+        st.one_of(st.none(), st.floats(allow_subnormal=False)),
+        st.one_of(st.none(), words),
+        st.one_of(st.none(), st.integers(0, 2**50)),
+        st.one_of(st.none(), st.booleans()),
+    ),
+    min_size=1,
+    max_size=40,
+)
+KINDS = {
+    "i": pa.int64(), "x": pa.float64(), "t": pa.string(), "at": pa.timestamp("us"), "f": pa.bool_(),
+}  # fmt: skip
+# A first row from which the types of all columns show, as a file of text has no others.
+FIRST = (1, 0.5, "word", 1_357_000_000_000_001, True)
+
+
+def test_a_file_becomes_a_version_with_its_origin(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("at,n\n2013-01-01T00:00:00Z,1\n2013-01-02T00:00:00Z,2\n")
+    version = ingest(registry, path, "t", time_column="at")
+    assert version.origin.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (version.origin.kind, version.origin.name) == ("file", "t.csv")
+    assert version.origin.host
+    assert "2 rows from t.csv" in describe(registry.journal.tail(1)[-1])
+
+
+def test_a_failed_attempt_is_on_the_record(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(InvalidInput, match="line 3"):
+        ingest(registry, path, "t")
+    event = registry.journal.tail(1)[-1]
+    assert event.kind == "dataset.ingest.failed"
+    assert "t.csv, line 3" in event.payload["reason"]
+    with pytest.raises(InvalidInput):
+        ingest(registry, tmp_path / "absent.csv", "t")
+    assert "absent.csv" in describe(registry.journal.tail(1)[-1])
+
+
+def test_a_cancelled_attempt_is_on_the_record(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        ingest(registry, path, "t", progress=token.reporting_to(lambda *_: None))
+    assert registry.journal.tail(1)[-1].payload["reason"] == "cancelled"
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+
+    def touch(fraction: float | None, message: str = "") -> None:
+        os.utime(path, ns=(0, 0))
+
+    with pytest.raises(InvalidInput, match="changed while it was read"):
+        ingest(registry, path, "t", progress=touch)
+
+
+def test_types_that_show_late_restart_the_reading(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(csv_files, "_BLOCK", 1 << 16)
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,\n" * 100_000 + "x,2\n")
+    version = ingest(registry, path, "t")
+    table = read_table(registry, version)
+    assert table.num_rows == 100_001
+    assert table.slice(100_000).to_pydict() == {"a": ["x"], "b": [2]}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(typed_rows, st.uuids())
+def test_the_same_typed_rows_are_the_same_version_from_any_format(registry: Registry, tmp_path: Path, drawn, name):
+    all_rows = [FIRST, *drawn]
+    table = pa.table({key: pa.array([row[i] for row in all_rows], KINDS[key]) for i, key in enumerate(KINDS)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=7)
+    pacsv.write_csv(table, tmp_path / "t.csv")
+    from_parquet = ingest(registry, tmp_path / "t.parquet", f"{name}-p")
+    from_csv = ingest(registry, tmp_path / "t.csv", f"{name}-c")
+    assert from_csv.content_id == from_parquet.content_id
+
+
+def test_reading_and_writing_never_import_pandas(tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path; from mlops_desktop.registry import Registry;"
+        "import mlops_desktop.data.difference, mlops_desktop.data.verify;"
+        "from mlops_desktop.data.ingest import ingest; from mlops_desktop.data.read import read_table;"
+        "folder = Path(sys.argv[1]); registry = Registry.create(folder / 'w');"
+        "(folder / 't.csv').write_text('at,n,t,b\\n2013-01-01T00:00:00Z,1,x,true\\n,,,\\n');"
+        "version = ingest(registry, folder / 't.csv', 't', time_column='at');"
+        "table = read_table(registry, version, between=('at', '2013-01-01', None));"
+        "assert table.num_rows == 1; assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
