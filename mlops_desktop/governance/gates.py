@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from mlops_desktop.evaluation.business import ValueMatrix
+from mlops_desktop.evaluation.business import ValueMatrix, cost_metric
 from mlops_desktop.evaluation.calibration import expected_calibration_error
 from mlops_desktop.evaluation.metrics import get_metric
 from mlops_desktop.evaluation.paired import PairedComparison, paired_bootstrap
@@ -32,7 +32,8 @@ class GateSpec(Struct, frozen=True, forbid_unknown_fields=True):
         min_rows: fewer labelled test rows are not enough evidence.
         min_rows_per_class: the same for the rarer class.
         max_calibration_error: expected calibration error allowed above the champion's.
-        max_cost_increase: mean cost per row allowed above the champion's (where a value matrix is given).
+        max_cost_increase: mean cost per row allowed above the champion's (where a value matrix is given); the guardrail
+            is broken when the whole interval of the increase lies above it.
         repetitions: of the bootstrap.
     """
 
@@ -103,7 +104,7 @@ def judge(
     checks = [
         _enough_rows(spec, rows),
         _after_training(rows, challenger),
-        *(_beats_baseline(spec, rows, challenger, name, scores) for name, scores in sorted(baselines.items())),
+        *(_beats_baseline(spec, rows, challenger, champion, name, baselines[name]) for name in sorted(baselines)),
     ]
     comparison: PairedComparison | None = None
     if champion is not None:
@@ -121,7 +122,7 @@ def judge(
         checks += [
             _gains(spec, comparison),
             _stays_calibrated(spec, rows, challenger, champion),
-            *_stays_cheap(spec, rows, challenger, champion, values),
+            *_stays_cheap(spec, rows, challenger, champion, values, seed),
         ]
     return _verdict(checks, comparison)
 
@@ -142,12 +143,21 @@ def _after_training(rows: TestRows, model: Contender) -> Check:
     return Check(f"{model.name} has not seen the test rows", later, text)
 
 
-def _beats_baseline(spec: GateSpec, rows: TestRows, challenger: Contender, name: str, scores: Array) -> Check:
+def _beats_baseline(
+    spec: GateSpec, rows: TestRows, challenger: Contender, champion: Contender | None, name: str, scores: Array
+) -> Check:
+    """A challenger must beat the baseline, unless the champion does not either: then staying would be no better."""
     metric = get_metric(spec.metric)
-    own, other = metric.function(rows.labels, challenger.scores), metric.function(rows.labels, scores)
-    better = bool(own > other if metric.greater_is_better else own < other)
+
+    def beats(value: float) -> bool:
+        return bool(value > other if metric.greater_is_better else value < other)
+
+    own, other = metric(rows.labels, challenger.scores), metric(rows.labels, scores)
     text = f"{metric.name} {own:.4f} against {other:.4f}"
-    return Check(f"beats the {name} baseline", better, text, value=own, limit=other)
+    passed = beats(own)
+    if not passed and champion is not None and not beats(current := metric(rows.labels, champion.scores)):
+        passed, text = True, f"{text}, which the champion with {current:.4f} does not reach either"
+    return Check(f"beats the {name} baseline", passed, text, value=own, limit=other)
 
 
 def _gains(spec: GateSpec, found: PairedComparison) -> Check:
@@ -170,16 +180,28 @@ def _stays_calibrated(spec: GateSpec, rows: TestRows, challenger: Contender, cha
 
 
 def _stays_cheap(
-    spec: GateSpec, rows: TestRows, challenger: Contender, champion: Contender, values: ValueMatrix | None
+    spec: GateSpec, rows: TestRows, challenger: Contender, champion: Contender, values: ValueMatrix | None, seed: int
 ) -> list[Check]:
     if values is None:
         return []
     threshold = values.optimal_threshold()
-    own, other = (
-        float(np.mean(values.cost_per_row(rows.labels, model.scores >= threshold))) for model in (challenger, champion)
+    found = paired_bootstrap(
+        rows.labels,
+        champion.scores,
+        challenger.scores,
+        cost_metric(values),
+        blocks=rows.blocks,
+        repetitions=spec.repetitions,
+        seed=seed,
+        confidence=spec.confidence,
+        thresholds=(threshold, threshold),
     )
-    limit = other + spec.max_cost_increase
-    return [Check("costs no more", own <= limit, f"cost per row {own:.4f}, champion {other:.4f}", own, limit)]
+    text = (
+        f"cost per row {found.challenger:.4f}, champion {found.champion:.4f}, "
+        f"increase in [{-found.high:+.4f}, {-found.low:+.4f}]"
+    )
+    is_dearer = -found.high > spec.max_cost_increase
+    return [Check("costs no more", not is_dearer, text, found.challenger, found.champion + spec.max_cost_increase)]
 
 
 def _verdict(checks: list[Check], comparison: PairedComparison | None) -> GateVerdict:
