@@ -17,10 +17,11 @@ from mlops_desktop.registry import Registry
 
 SUMMARY_KEY = "mlops_desktop.summary.1"
 _COMPRESSION_LEVEL = 3
+# By type: the share of different values above which a dictionary does not pay, and what is used in its place.
 _KEY_ENCODINGS = {
-    ColumnType.TEXT: "DELTA_BYTE_ARRAY",
-    ColumnType.TIME: "DELTA_BINARY_PACKED",
-    ColumnType.INTEGER: "DELTA_BINARY_PACKED",
+    ColumnType.TEXT: (0.5, "DELTA_BYTE_ARRAY"),
+    ColumnType.TIME: (0.125, "DELTA_BINARY_PACKED"),
+    ColumnType.INTEGER: (0.125, "DELTA_BINARY_PACKED"),
 }
 
 
@@ -70,9 +71,9 @@ def _encodings(schema: pa.Schema, summary: Summary) -> tuple[list[str], dict[str
     """Which columns get a dictionary, and how the others are written: keys and clocks shrink by their differences."""
     repeating, encodings = [], {}
     for name, column in zip(schema.names, summary, strict=True):
-        is_key = column.distinct.number * 2 > column.rows
-        if is_key and column.type in _KEY_ENCODINGS:
-            encodings[name] = _KEY_ENCODINGS[column.type]
+        share, encoding = _KEY_ENCODINGS.get(column.type, (1.0, ""))
+        if column.distinct.number > share * column.rows:
+            encodings[name] = encoding
         else:
             repeating.append(name)
     return repeating, encodings

@@ -41,8 +41,8 @@ def profile_table(table: pa.Table, *, time_column: str = "", progress: Progress 
 def profile_of(schema: pa.Schema, summaries: Sequence[Summary], *, time_column: str = "") -> Profile:
     """Merge the summaries of consecutive runs of rows that have the storage schema `schema`.
 
-    Quantiles are at `QUANTILE_LEVELS`; those of times, and the edges of their histograms, are in seconds since 1970.
-    `nulls` counts what is missing, NaN included. Raises `InvalidInput` where `time_column` holds no times.
+    Quantiles are at `QUANTILE_LEVELS` and, as the inverse of the cumulated shares, always values that occur. Those of
+    times, and the edges of their histograms, are in seconds since 1970. `nulls` counts what is missing, NaN included. Raises `InvalidInput` where `time_column` holds no times.
     """
     check_time_column(schema, time_column)
     parts = list(summaries) or [summary_of(pa.Table.from_batches([], schema=schema))]
@@ -119,6 +119,6 @@ def _quantiles(parts: Sequence[ColumnSummary]) -> tuple[float, ...]:
     weights = np.concatenate([np.full(len(p), size / len(p)) for p, size in zip(points, sizes, strict=True)])
     values = np.concatenate(points)
     order = np.argsort(values, kind="stable")
-    ranks = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    # Scaled by a power of two, as the difference of two finite doubles need not be finite.
-    return tuple((np.interp(QUANTILE_LEVELS, ranks, values[order] / 4) * 4).tolist())
+    reached = np.cumsum(weights[order])
+    found = np.searchsorted(reached, np.multiply(QUANTILE_LEVELS, reached[-1]) * (1 - 1e-12))
+    return tuple(values[order][found].tolist())
