@@ -30,6 +30,8 @@ MAX_ATTEMPTS = 3
 _ROUND_SECONDS = 0.02
 _IDLE_ROUND_SECONDS = 0.1
 _STATE_SECONDS = 0.1
+# A replay that moved on lately is looked at more often, since its player waits for the engine.
+_LIVELY_SECONDS = 2.0
 
 
 class Engine:
@@ -108,6 +110,8 @@ class EngineRounds:
         self._now: datetime | None = None
         self._settled: datetime | None = None
         self._state_written = 0.0
+        self._is_replay = self.registry.is_replay
+        self._moved = 0.0
 
     def begin(self) -> None:
         """Announce the engine and pick up what an earlier one left."""
@@ -127,7 +131,7 @@ class EngineRounds:
         self._attend_worker()
         self.delivery.attend(now)
         self._write_state(now)
-        return self._worker is not None or self.registry.is_replay
+        return self._worker is not None or time.monotonic() - self._moved < _LIVELY_SECONDS
 
     def end(self, failure: str) -> None:
         """Stop what was started. A run that is cut off goes on with the next engine."""
@@ -144,7 +148,9 @@ class EngineRounds:
     def _has_news(self, now: datetime) -> bool:
         """Whether another connection wrote, we did, or the time moved on."""
         version, head = self.registry.data_version(), self.registry.journal.head()
-        moved = self._now is None or (now - self._now).total_seconds() >= 1 or now < self._now
+        moved = self._now is None or abs((now - self._now).total_seconds()) >= 1
+        if moved and self._is_replay:
+            self._moved = time.monotonic()
         news = moved or version != self._seen_version or head != self._seen_head
         self._seen_version = version
         return news
@@ -157,7 +163,7 @@ class EngineRounds:
         self.delivery.reconcile(now, time_moved=time_moved)
         self._now = now
         self._seen_head = self.registry.journal.head()
-        if not self.registry.is_replay:
+        if not self._is_replay:
             upcoming = [s.next_at for s in self.registry.schedules.all() if s.enabled and s.next_at is not None]
             self._alarm.set(upcoming)
 

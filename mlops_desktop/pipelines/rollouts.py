@@ -6,7 +6,7 @@ The statistics are read on from the prediction log, and rebuilt from it after a 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -18,6 +18,8 @@ from mlops_desktop.pipelines.settings import settings_for
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.rollout import Judgement, Outcome, RolloutSpec, judge
 from mlops_desktop.serving.rollout_reader import RolloutReader
+
+_RECORD_EVERY = timedelta(minutes=15)
 
 
 class RolloutKeeper:
@@ -61,8 +63,16 @@ class RolloutKeeper:
         elif judgement.step != rollout.step:
             advanced = msgspec.structs.replace(rollout, step=judgement.step, weight=spec.steps[judgement.step])
             registry.rollouts.change(advanced, judgement.reason)
-        elif rollout.guardrails != registry.rollouts.get(rollout.id).guardrails:
+        elif self._is_news(rollout):
             registry.rollouts.change(rollout, judgement.reason)
+
+    def _is_news(self, looked: Rollout) -> bool:
+        """Whether a look is worth an event: another verdict, or other figures after a while."""
+        before = self._registry.rollouts.get(looked.id)
+        if [g.verdict for g in looked.guardrails] != [g.verdict for g in before.guardrails]:
+            return True
+        is_due = self._registry.clock.now() - before.updated >= _RECORD_EVERY
+        return is_due and looked.guardrails != before.guardrails
 
     def _spec(self, rollout: Rollout) -> RolloutSpec:
         try:

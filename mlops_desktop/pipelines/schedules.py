@@ -91,11 +91,15 @@ class Alarm:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self._times: list[datetime] = []
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.start()
 
     def set(self, times: list[datetime]) -> None:
         """Replace what is set by `times`."""
+        if times == self._times:
+            return
+        self._times = times
         self._scheduler.remove_all_jobs()
         for moment in times:
             self._scheduler.add_job(self._wake, DateTrigger(moment), misfire_grace_time=None)
