@@ -42,7 +42,8 @@ def profile_of(schema: pa.Schema, summaries: Sequence[Summary], *, time_column: 
     """Merge the summaries of consecutive runs of rows that have the storage schema `schema`.
 
     Quantiles are at `QUANTILE_LEVELS` and, as the inverse of the cumulated shares, always values that occur. Those of
-    times, and the edges of their histograms, are in seconds since 1970. `nulls` counts what is missing, NaN included. Raises `InvalidInput` where `time_column` holds no times.
+    times, and the edges of their histograms, are in seconds since 1970. `nulls` counts what is missing, NaN included.
+    Raises `InvalidInput` where `time_column` holds no times.
     """
     check_time_column(schema, time_column)
     parts = list(summaries) or [summary_of(pa.Table.from_batches([], schema=schema))]
