@@ -102,6 +102,7 @@ class Player:
                 began = time.monotonic()
                 yesterday = self._play_day(day, yesterday)
                 self._keep_pace(began)
+            self._wait_until_idle()
             self._report(Progress(f"{self._until:%Y-%m-%d}", 1.0, "finished"))
             return True
         finally:
@@ -186,6 +187,16 @@ class Player:
                     hint="See the pipelines page or logs/worker.log.",
                 )
             self._control.wait(0.005)
+
+    def _wait_until_idle(self) -> None:
+        """The last month is scored after the last day."""
+        deadline = time.monotonic() + _SETTLING_PATIENCE
+        while self._registry.pipeline_runs.active() and not self._control.is_stopped:
+            if time.monotonic() > deadline:
+                raise EnvironmentProblem(
+                    "The last pipeline run did not end within five minutes.", hint="See logs/worker.log."
+                )
+            self._control.wait(0.05)
 
     def _address(self) -> tuple[str, int]:
         endpoint = self._registry.endpoints.get(ENDPOINT)

@@ -100,7 +100,7 @@ def _total(months: tuple[MonthScore, ...]) -> MonthScore:
     n = max(len(months), 1)
 
     def mean(name: str) -> float:
-        return sum(getattr(month, name) for month in months) / n
+        return float(sum(getattr(month, name) for month in months) / n)
 
     return MonthScore(
         month="mean",
