@@ -98,7 +98,7 @@ class PlayerLink(QObject):
             return
         newest: PlayerReport | None = None
         while process.canReadLine():
-            newest = _report_of(process.readLine().data()) or newest
+            newest = _report_of(bytes(process.readLine().data())) or newest
         if newest is not None:
             self._say(newest)
 

@@ -57,7 +57,7 @@ class Preferences:
     def recents(self) -> list[Path]:
         """Workspaces opened lately that still exist, newest first."""
         found = self._settings.value("recents", [])
-        texts = [found] if isinstance(found, str) else [str(each) for each in (found or [])]
+        texts = [str(each) for each in found] if isinstance(found, list) else [str(found or "")]
         return [path for text in texts if text and (path := Path(text)).joinpath("registry.db").is_file()]
 
     def remember(self, folder: Path) -> None:

@@ -26,7 +26,9 @@ class BugReport(QDialog):
         layout.setContentsMargins(t.SPACE_6, t.SPACE_6, t.SPACE_6, t.SPACE_4)
         layout.setSpacing(t.SPACE_3)
         layout.addWidget(Label(self.tr("Something went wrong inside the program"), fonts.Type.PAGE, fonts.SEMIBOLD))
-        text = self.tr("Your data is safe: every change is either in the journal or did not happen. You can go on working.")
+        text = self.tr(
+            "Your data is safe: every change is either in the journal or did not happen. You can go on working."
+        )
         layout.addWidget(body(text, secondary=True))
         self.trace = QPlainTextEdit(f"{_facts()}\n\n{trace}")
         self.trace.setReadOnly(True)

@@ -7,6 +7,7 @@ model, a drift alert that led to a retrained one, a refused challenger, a rollba
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class StoryTeller:
 
     def tell(self, days: int) -> None:
         self.first_model()
-        happenings = {
+        happenings: dict[int, Callable[[], object]] = {
             74: self.drift_alert,
             75: lambda: self.train(2, "alert 1", 0.7312, passed=True),
             76: lambda: self.start_canary(2),
@@ -136,7 +137,7 @@ class StoryTeller:
         import pyarrow.parquet as pq
 
         from mlops_desktop.data.store import write_version
-        from mlops_desktop.ui.theme.resources import resource_folder
+        from mlops_desktop.core.resources import resource_folder
 
         table = pq.read_table(resource_folder("samples") / "flights2013" / "flights.parquet")
         rows = table.slice(0, min(days * 880, 60_000))

@@ -93,9 +93,13 @@ class Recent(QAbstractButton):
         if self.underMouse():
             paint_box(painter, box, tokens.hover, radius=t.CONTROL_RADIUS)
         paint_icon(painter, "folder", QRectF(10, 10, 16, 16), tokens.secondary)
-        paint_text(painter, QRectF(38, 0, 240, box.height()), self.folder.name, tokens.text, fonts.font(weight=fonts.MEDIUM))
+        paint_text(
+            painter, QRectF(38, 0, 240, box.height()), self.folder.name, tokens.text, fonts.font(weight=fonts.MEDIUM)
+        )
         small = fonts.font(fonts.Type.TABLE)
-        paint_text(painter, QRectF(290, 0, box.width() - 300, box.height()), str(self.folder.parent), tokens.secondary, small)
+        paint_text(
+            painter, QRectF(290, 0, box.width() - 300, box.height()), str(self.folder.parent), tokens.secondary, small
+        )
         if self.hasFocus():
             paint_focus_ring(painter, box, tokens)
 
@@ -150,7 +154,9 @@ class Welcome(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(t.SPACE_3)
         column.addWidget(Label("MLOps Desktop", fonts.Type.FIGURE, fonts.SEMIBOLD))
-        text = self.tr("Version data, train, serve, watch for drift, retrain and roll back: on this machine, without a network.")
+        text = self.tr(
+            "Version data, train, serve, watch for drift, retrain and roll back: on this machine, without a network."
+        )
         column.addWidget(Label(text, fonts.Type.SECTION, secondary=True, wrap=True))
         column.addSpacing(t.SPACE_3)
         column.addWidget(self.problem)

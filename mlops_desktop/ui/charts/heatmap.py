@@ -96,9 +96,8 @@ class _Cells(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         ratio = self.devicePixelRatioF()
         painter = QPainter(self)
-        device = painter.device()
-        if device is not self and not isinstance(device, QWidget):
-            self._paint_all(painter)  # on paper or in a file: shapes, not a picture
+        if self._chart.is_exporting:
+            self._paint_all(painter)  # shapes, so that a vector file has vectors
         else:
             if self._picture is None or self._picture.size() != self.size() * ratio:
                 self._picture = QPixmap(self.size() * ratio)
@@ -177,7 +176,12 @@ class _Cells(QWidget):
         x += 22
         say(self._chart.tr("below threshold"))
         x += 14
-        for bound, colour in zip(RATIO_STEPS, tokens.heat, strict=True):
+        missing = self._chart.tr("missing")
+        steps = list(zip(RATIO_STEPS, tokens.heat, strict=True))
+        room = self.width() - x - 32 - text_width(missing, font)
+        while len(steps) > 2 and sum(30 + text_width(f"≥{bound:g}×", font) for bound, _colour in steps) > room:
+            steps = steps[::2] if len(steps) > 3 else [steps[0], steps[-1]]
+        for bound, colour in steps:
             swatch = QRectF(x, top + 1, 16, 12)
             painter.fillRect(swatch, QColor(colour))
             mark = QRectF(0, 0, 7, 7)
@@ -189,7 +193,7 @@ class _Cells(QWidget):
         x += 6
         _hatch(painter, QRectF(x, top + 1, 16, 12), tokens)
         x += 22
-        say(self._chart.tr("missing"))
+        say(missing)
 
     # --- pointer and keys
 

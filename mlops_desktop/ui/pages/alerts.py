@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from mlops_desktop.core.monitoring import Action, Alert, AlertState
 from mlops_desktop.ui.bridge import Query
-from mlops_desktop.ui.pages.base import NeverSetUp, Page, with_inspector
+from mlops_desktop.ui.pages.base import NeverSetUp, Page, at_left, with_inspector
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.queries import alerts as queries
 from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.confirm import Confirmation
@@ -53,13 +54,14 @@ class AlertsPage(Page):
                 ColumnSpec("state", self.tr("State"), Kind.CHIP, width=130),
                 ColumnSpec("severity", self.tr("Severity"), Kind.CHIP, width=104),
                 ColumnSpec("cause", self.tr("Cause"), width=124),
-                ColumnSpec("title", self.tr("What was seen"), width=330),
-                ColumnSpec("action", self.tr("Asks for"), width=112),
+                ColumnSpec("title", self.tr("What was seen"), width=250),
+                ColumnSpec("action", self.tr("Asks for"), width=128),
                 ColumnSpec("occurrences", self.tr("Seen"), Kind.INTEGER, unit="×", width=72),
                 ColumnSpec("raised", self.tr("Raised"), Kind.TIME, width=136),
             ],
             name=self.tr("alerts"),
         )
+        FittingColumns(self.table, "title", ("raised", "occurrences", "cause", "action"))
         self.table.selectionChanged.connect(self._on_select)
         names = (self.tr("All"), self.tr("Open"), self.tr("Acknowledged"), self.tr("Resolved"))
         self.states = Segmented(names)
@@ -143,7 +145,7 @@ class AlertsPage(Page):
         if detail.run is not None:
             run = detail.run.id
             text = self.tr("Pipeline {name}, {state}").format(name=detail.run.pipeline, state=detail.run.state.value)
-            panel.add(button(text, "pipelines", "quiet", lambda: self.openRequested.emit(f"pipelines/{run}")))
+            panel.add(at_left(button(text, "pipelines", "quiet", lambda: self.openRequested.emit(f"pipelines/{run}"))))
         panel.add(section(self.tr("History")))
         for line in detail.history:
             panel.add(caption(f"{line.time:%d %b %H:%M}  {line.text}", wrap=True))

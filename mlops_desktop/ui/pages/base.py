@@ -166,7 +166,7 @@ class Page(QWidget):
         """An action of this page."""
         made = QAction(text, self)
         made.setToolTip(tip or text)
-        made.triggered.connect(lambda: slot())
+        made.triggered.connect(lambda _checked=False: slot())
         return made
 
     def confirm(self, confirmation: Confirmation, on_reason: Callable[[str], object]) -> ConfirmSheet:
@@ -204,3 +204,13 @@ def with_inspector(content: QWidget, main: QWidget, inspector: InspectorPanel) -
     row.addWidget(left, 1)
     row.addWidget(inspector)
     inspector.hide()
+
+
+def at_left(widget: QWidget) -> QWidget:
+    """The widget at its own width, at the left of the room it is given."""
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(widget)
+    row.addStretch(1)
+    return holder

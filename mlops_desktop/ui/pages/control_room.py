@@ -17,7 +17,7 @@ from mlops_desktop.ui.charts.metric import MetricChart
 from mlops_desktop.ui.charts.requests import RequestsChart
 from mlops_desktop.ui.charts.values import Role, Series
 from mlops_desktop.ui.pages.base import NeverSetUp, Page
-from mlops_desktop.ui.pages.marks import drift_grid, event_marks, log_line, metric_series
+from mlops_desktop.ui.pages.marks import drift_grid, event_marks, log_line, metric_series, without_times
 from mlops_desktop.ui.pages.promotion import ask_promotion, ask_rollback, compared_metrics
 from mlops_desktop.ui.player_link import PlayerLink, PlayerReport
 from mlops_desktop.ui.queries import control_room as queries
@@ -147,7 +147,8 @@ class ControlRoomPage(Page):
         self.link = TimeLink(self)
         for chart in (self.requests, self.drift, self.performance, self.business):
             chart.caption.hide()
-            chart.setMinimumHeight(92)
+            chart.setMinimumHeight(80)
+            without_times(chart)
             chart.set_empty(self.tr("Comes with the first traffic"))
             card.add(chart, 1)
             self.link.add(chart)
@@ -185,7 +186,7 @@ class ControlRoomPage(Page):
         self.heatmap.set_empty(self.tr("Comes with the first judged window"))
         self.heatmap.cellClicked.connect(lambda feature, _window: self.openRequested.emit(f"monitoring/{feature}"))
         card.add(self.heatmap, 1)
-        card.setMinimumHeight(232)
+        card.setMinimumHeight(216)
         return card
 
     def _make_log(self) -> Card:
@@ -217,7 +218,12 @@ class ControlRoomPage(Page):
         series = model.series
         if not len(series):
             return
-        state = (model.endpoint, len(series), float(series.times[-1]), sum(len(m.times) for m in series.metrics.values()))
+        state = (
+            model.endpoint,
+            len(series),
+            float(series.times[-1]),
+            sum(len(m.times) for m in series.metrics.values()),
+        )
         if state != self._shown_series:
             self._shown_series = state
             self._show_requests(model, series)
@@ -253,7 +259,7 @@ class ControlRoomPage(Page):
     def _show_rollout(self, model: queries.ControlRoom) -> None:
         champion, challenger, rollout = model.champion, model.challenger, model.rollout
         name, other = (f"v{each.number}" if each else "–" for each in (champion, challenger))
-        metrics = compared_metrics(champion, challenger, 4) if champion and challenger else []
+        metrics = compared_metrics(champion, challenger, 3) if champion and challenger else []
         self.compare.set_models(name, other, metrics)
         self.compare.setVisible(bool(metrics))
         self.split.setVisible(rollout is not None)
@@ -288,7 +294,9 @@ class ControlRoomPage(Page):
         if model.challenger is None:
             text = self.tr("No challenger. The next one comes from a schedule, or from an alert.")
         else:
-            text = self.tr("v{n} is not in production. Start a canary, or promote it.").format(n=model.challenger.number)
+            text = self.tr("v{n} is not in production. Start a canary, or promote it.").format(
+                n=model.challenger.number
+            )
         last = model.last_rollout
         if last is not None:
             said = self.tr("Last canary: v{n} {outcome}, {reason}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -22,10 +22,12 @@ from PySide6.QtWidgets import (
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType, DatasetVersion
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.queries import datasets as queries
 from mlops_desktop.ui.theme import fonts
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.buttons import button
+from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.datatable import DataTable
 from mlops_desktop.ui.widgets.figures import compact
 from mlops_desktop.ui.widgets.forms import button_row, text_field
@@ -89,7 +91,10 @@ class DataPage(Page):
         column.addWidget(self.note)
         column.addWidget(self.tabs, 1)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self.list)
+        self.list.setProperty("bare", True)
+        left = Card(self.tr("Datasets"))
+        left.add(self.list, 1)
+        splitter.addWidget(left)
         splitter.addWidget(right)
         splitter.setSizes([260, 900])
         splitter.setStretchFactor(1, 1)
@@ -97,7 +102,7 @@ class DataPage(Page):
         page_column(self.content).addWidget(splitter, 1)
 
     def _make_profile(self) -> DataTable:
-        return DataTable(
+        table = DataTable(
             [
                 ColumnSpec("name", self.tr("Column"), width=150),
                 ColumnSpec("type", self.tr("Type"), width=84),
@@ -105,11 +110,13 @@ class DataPage(Page):
                 ColumnSpec("missing", self.tr("Missing"), Kind.PERCENT, width=84, decimals=1),
                 ColumnSpec("distinct", self.tr("Distinct"), Kind.INTEGER, width=84),
                 ColumnSpec("mean", self.tr("Mean"), Kind.NUMBER, width=92, decimals=2),
-                ColumnSpec("std", self.tr("Std dev"), Kind.NUMBER, width=84, decimals=2),
+                ColumnSpec("std", self.tr("Std dev"), Kind.NUMBER, width=92, decimals=2),
                 ColumnSpec("range", self.tr("Range or most frequent"), width=220),
             ],
             name=self.tr("profile"),
         )
+        FittingColumns(table, "range", ("std", "mean", "distinct"))
+        return table
 
     def _make_pager(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -130,12 +137,16 @@ class DataPage(Page):
         for name, versions in model.datasets.items():
             head = QListWidgetItem(name)
             head.setFlags(Qt.ItemFlag.NoItemFlags)
-            head.setFont(fonts.font(fonts.Type.CAPTION, fonts.SEMIBOLD))
+            head.setFont(fonts.font(fonts.Type.BODY, fonts.SEMIBOLD))
+            head.setForeground(self.palette().text())
+            head.setSizeHint(QSize(0, t.ROW_COMFORTABLE))
             self.list.addItem(head)
             for version in versions:
                 text = f"@{version.number}   {compact(version.rows)} rows   {version.created:%Y-%m-%d}"
                 item = QListWidgetItem(text)
                 item.setData(Qt.ItemDataRole.UserRole, version.reference)
+                item.setFont(fonts.font(fonts.Type.TABLE))
+                item.setSizeHint(QSize(0, t.ROW_COMFORTABLE))
                 self.list.addItem(item)
                 references.append(version.reference)
         self.list.blockSignals(False)

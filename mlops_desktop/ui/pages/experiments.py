@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from mlops_desktop.core.runs import Run
 from mlops_desktop.ui.bridge import Query
-from mlops_desktop.ui.pages.base import NeverSetUp, Page, with_inspector
+from mlops_desktop.ui.pages.base import NeverSetUp, Page, at_left, with_inspector
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.queries import runs as queries
 from mlops_desktop.ui.queries.series import metric_label
 from mlops_desktop.ui.widgets.buttons import button
@@ -55,13 +56,14 @@ class ExperimentsPage(Page):
                 ColumnSpec("run", self.tr("Run"), Kind.MONO, width=90),
                 ColumnSpec("state", self.tr("State"), Kind.CHIP, width=116),
                 ColumnSpec("experiment", self.tr("Experiment"), width=116),
-                *(ColumnSpec(name, metric_label(name), Kind.NUMBER, width=92, decimals=4) for name in names),
+                *(ColumnSpec(name, metric_label(name), Kind.NUMBER, width=112, decimals=4) for name in names),
                 ColumnSpec("data", self.tr("Data"), width=92),
                 ColumnSpec("version", self.tr("Became"), width=118),
                 ColumnSpec("started", self.tr("Started"), Kind.TIME, width=136),
             ],
             name=self.tr("runs"),
         )
+        FittingColumns(table, "experiment", ("started", "version", "data", *names[:0:-1]))
         table.selectionChanged.connect(self._on_select)
         return table
 
@@ -125,13 +127,13 @@ class ExperimentsPage(Page):
         panel.add(FactList([(name, str(value)) for name, value in run.parameters.items()]))
         panel.add(section(self.tr("Origin")))
         facts = [(self.tr("Data"), run.dataset_version), (self.tr("Spec"), run.spec), (self.tr("Id"), run.id)]
-        if run.finished is not None:
+        if run.finished is not None and run.finished > run.started:
             facts.append((self.tr("Took"), duration((run.finished - run.started).total_seconds())))
         panel.add(FactList(facts))
         reference = self.model.versions.get(run.id)
         if reference:
             text = self.tr("Open {reference}").format(reference=reference)
-            panel.add(button(text, "models", "quiet", lambda: self.openRequested.emit(f"models/{reference}")))
+            panel.add(at_left(button(text, "models", "quiet", lambda: self.openRequested.emit(f"models/{reference}"))))
         panel.show()
 
     def _show_differences(self, first: Run, second: Run) -> None:

@@ -14,6 +14,7 @@ from mlops_desktop.core.events import describe
 from mlops_desktop.registry.journal import Verification
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import Page, with_inspector
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.queries import journal as queries
 from mlops_desktop.ui.queries.happenings import happening
 from mlops_desktop.ui.theme import fonts
@@ -51,17 +52,18 @@ class JournalPage(Page):
                 ColumnSpec("kind", self.tr("Kind"), width=180),
                 ColumnSpec("actor", self.tr("Actor"), width=100),
                 ColumnSpec("subject", self.tr("Subject"), width=150),
-                ColumnSpec("text", self.tr("What happened"), width=480),
+                ColumnSpec("text", self.tr("What happened"), width=330),
             ],
             compact=True,
             name=self.tr("journal"),
         )
+        FittingColumns(self.table, "text", ("kind", "actor", "subject"))
         self.table.selectionChanged.connect(self._on_select)
         self.group = QComboBox()
         self.group.setAccessibleName(self.tr("Kind of events"))
         self.group.setMinimumWidth(180)
         self.group.addItem(self.tr("All kinds"), "")
-        self.group.activated.connect(lambda: self.reload())
+        self.group.activated.connect(lambda _index: self.reload())
         self.verdict = Banner(Tone.INFO, "")
         self.verdict.hide()
         main = QWidget()

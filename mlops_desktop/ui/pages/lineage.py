@@ -25,7 +25,7 @@ from mlops_desktop.ui.widgets.player import Segmented
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec
 
 _BOX = QSize(188, 60)
-_GAP_X, _GAP_Y = 56, 20
+_GAP_X, _GAP_Y = 44, 20
 _ICONS = {
     "source": "file", "data": "data", "spec": "edit", "run": "experiments", "model": "models", "endpoint": "serving",
 }  # fmt: skip

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import DriftGrid, EventKind, EventMark, Interval, Role, Series
 from mlops_desktop.ui.queries.happenings import Happening
 from mlops_desktop.ui.queries.series import HeatRows, MetricSeries
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.plainlog import LogLine
-
-import numpy as np
 
 
 def event_marks(lane: Iterable[Happening]) -> list[EventMark]:
@@ -37,6 +38,11 @@ def metric_series(metric: MetricSeries, role: Role = Role.PLAIN) -> tuple[list[S
 
 def drift_grid(heat: HeatRows, most: int = 40) -> DriftGrid:
     """The first `most` features."""
-    return DriftGrid(
-        heat.features[:most], np.array(heat.starts), heat.ratios[:most], heat.drifting[:most]
-    )
+    return DriftGrid(heat.features[:most], np.array(heat.starts), heat.ratios[:most], heat.drifting[:most])
+
+
+def without_times(chart: TimeChart) -> None:
+    """Leave the times to the chart beneath, which shares the axis."""
+    axis = chart.plot.getAxis("bottom")
+    axis.setStyle(showValues=False)
+    axis.setHeight(4)

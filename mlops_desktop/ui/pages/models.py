@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, with_inspector
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.promotion import ask_promotion, compared_metrics
 from mlops_desktop.ui.queries import models as queries
 from mlops_desktop.ui.queries.series import metric_label
@@ -54,13 +55,14 @@ class ModelsPage(Page):
         specs = [
             ColumnSpec("reference", self.tr("Version"), width=136),
             ColumnSpec("role", self.tr("Role"), Kind.CHIP, width=116),
-            *(ColumnSpec(name, metric_label(name), Kind.NUMBER, width=90, decimals=4) for name in metrics),
+            *(ColumnSpec(name, metric_label(name), Kind.NUMBER, width=112, decimals=4) for name in metrics),
             ColumnSpec("runtime", self.tr("Served by"), width=90),
             ColumnSpec("parity", self.tr("Export check"), Kind.CHIP, width=108),
-            ColumnSpec("data", self.tr("Trained on"), width=96),
+            ColumnSpec("data", self.tr("Trained on"), width=104),
             ColumnSpec("created", self.tr("Registered"), Kind.TIME, width=136),
         ]
         table = DataTable(specs, name=self.tr("models"))
+        FittingColumns(table, "reference", ("created", "data", "runtime", *metrics[:0:-1], "parity"))
         table.selectionChanged.connect(self._on_select)
         return table
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.charts.drift import DriftChart
@@ -16,6 +15,7 @@ from mlops_desktop.ui.charts.metric import MetricChart
 from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import Role, Series
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.marks import drift_grid, event_marks, metric_series
 from mlops_desktop.ui.queries import monitoring as queries
 from mlops_desktop.ui.queries.series import business_name, metric_label, performance_name
@@ -84,16 +84,12 @@ class MonitoringPage(Page):
         left = Card()
         self.heatmap = DriftHeatmap(self.tr("Drift by feature"), self.tr("most important first"))
         self.heatmap.cellClicked.connect(lambda feature, _window: self.show_feature(feature))
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.heatmap)
-        area.viewport().setAutoFillBackground(False)
-        self.heatmap.setAutoFillBackground(False)
-        left.add(area, 1)
-        row.addWidget(left, 3)
-        right = QVBoxLayout()
-        right.setSpacing(t.SPACE_4)
+        self.heatmap.caption.hide()
+        left.add(self.heatmap, 1)
+        column = QVBoxLayout()
+        column.setSpacing(t.SPACE_4)
+        column.addWidget(left, 5)
+        row.addLayout(column, 3)
         card = Card()
         self.course = TimeChart(self.tr("Feature"), from_zero=True)
         self.missing = TimeChart(self.tr("Missing and unseen"), self.tr("share of rows, %"), from_zero=True)
@@ -101,7 +97,7 @@ class MonitoringPage(Page):
         for chart in (self.course, self.missing):
             card.add(chart, 1)
             link.add(chart)
-        right.addWidget(card, 3)
+        row.addWidget(card, 2)
         latest = Card(self.tr("Newest window"))
         self.latest_note = latest.header
         self.features = DataTable(
@@ -110,7 +106,7 @@ class MonitoringPage(Page):
                 ColumnSpec("state", self.tr("State"), Kind.CHIP, width=96),
                 ColumnSpec("score", self.tr("Score"), Kind.NUMBER, width=66),
                 ColumnSpec("threshold", self.tr("Limit"), Kind.NUMBER, width=66),
-                ColumnSpec("p", self.tr("p, adjusted"), Kind.NUMBER, width=84),
+                ColumnSpec("p", self.tr("p, adjusted"), Kind.NUMBER, width=108),
                 ColumnSpec("method", self.tr("Method"), width=104),
             ],
             compact=True,
@@ -119,8 +115,8 @@ class MonitoringPage(Page):
         )
         self.features.selectionChanged.connect(self._on_feature_row)
         latest.add(self.features, 1)
-        right.addWidget(latest, 2)
-        row.addLayout(right, 2)
+        FittingColumns(self.features, "feature", ("p",))
+        column.addWidget(latest, 3)
         return page
 
     def _make_performance(self) -> QWidget:

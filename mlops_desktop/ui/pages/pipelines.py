@@ -13,7 +13,8 @@ from mlops_desktop.core.clock import SystemClock
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.pipelines import MissedRunPolicy, PipelineRun, Schedule
 from mlops_desktop.ui.bridge import Query
-from mlops_desktop.ui.pages.base import NeverSetUp, Page, with_inspector
+from mlops_desktop.ui.pages.base import NeverSetUp, Page, at_left, with_inspector
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.gantt import Gantt
 from mlops_desktop.ui.queries import pipelines as queries
 from mlops_desktop.ui.theme import fonts
@@ -62,12 +63,13 @@ class PipelinesPage(Page):
                 ColumnSpec("pipeline", self.tr("Pipeline"), width=120),
                 ColumnSpec("state", self.tr("State"), Kind.CHIP, width=116),
                 ColumnSpec("trigger", self.tr("Asked for by"), width=150),
-                ColumnSpec("steps", self.tr("Steps done"), width=90),
+                ColumnSpec("steps", self.tr("Steps done"), width=100),
                 ColumnSpec("queued", self.tr("Queued"), Kind.TIME, width=136),
-                ColumnSpec("reason", self.tr("Outcome"), width=220),
+                ColumnSpec("reason", self.tr("Outcome"), width=180),
             ],
             name=self.tr("pipeline runs"),
         )
+        FittingColumns(self.table, "reason", ("steps", "queued"))
         title = self.tr("No run yet")
         self.table.set_never_set_up(title, self.tr("Runs appear here as soon as they are queued."), "", "pipelines")
         self.table.selectionChanged.connect(self._on_select)
@@ -204,7 +206,7 @@ class PipelinesPage(Page):
         facts.append((self.tr("Id"), run.id))
         panel.add(FactList(facts))
         if not run.state.is_final:
-            panel.add(button(self.tr("Cancel this run"), "stop", "danger", lambda: self._cancel(run)))
+            panel.add(at_left(button(self.tr("Cancel this run"), "stop", "danger", lambda: self._cancel(run))))
         panel.show()
 
     # Doing

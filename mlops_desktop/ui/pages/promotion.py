@@ -28,8 +28,10 @@ def ask_promotion(page: Page, version: ModelVersion, champion: ModelVersion | No
     changes = [Change(page.tr("In production"), before, f"v{version.number}")]
     if champion is not None:
         changes.append(Change(page.tr("Rollback returns to"), NO_VALUE, before))
-        for metric in compared_metrics(champion, version, 2):
-            changes.append(Change(metric.name, fixed(metric.champion, 4), fixed(metric.challenger, 4)))
+        changes += [
+            Change(metric.name, fixed(metric.champion, 4), fixed(metric.challenger, 4))
+            for metric in compared_metrics(champion, version, 2)
+        ]
     confirmation = Confirmation(
         page.tr("Promote {reference} to production").format(reference=version.reference),
         page.tr(

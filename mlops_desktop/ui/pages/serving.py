@@ -13,6 +13,7 @@ from mlops_desktop.core.errors import AppError
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.try_it import TryIt
 from mlops_desktop.ui.queries import serving as queries
 from mlops_desktop.ui.theme import fonts
@@ -115,11 +116,11 @@ class ServingPage(Page):
         self.copy_url = button(self.tr("Copy URL"), "copy", on_click=self._on_copy_url)
         self.start = button(self.tr("Start"), "play", "primary", self._on_start)
         self.stop = button(self.tr("Stop…"), "stop", "danger", self._on_stop)
-        for widget in (self.endpoints, self.chip):
-            row.addWidget(widget)
+        row.addWidget(self.endpoints)
+        row.addWidget(self.chip)
         row.addWidget(self.url, 1)
-        for widget in (self.copy_url, self.start, self.stop):
-            row.addWidget(widget)
+        for each in (self.copy_url, self.start, self.stop):
+            row.addWidget(each)
         card.body.addLayout(row)
         self.note = caption()
         card.add(self.note)
@@ -134,13 +135,13 @@ class ServingPage(Page):
         )
         self.versions = DataTable(
             [
-                ColumnSpec("version", self.tr("Version"), width=70),
-                ColumnSpec("role", self.tr("Role"), width=70),
-                ColumnSpec("requests", self.tr("Requests"), Kind.INTEGER, width=84),
-                ColumnSpec("rate", self.tr("Rate"), Kind.NUMBER, unit="1/s", decimals=1, width=82),
-                ColumnSpec("p50", "p50", Kind.NUMBER, unit="ms", decimals=1, width=78),
-                ColumnSpec("p95", "p95", Kind.NUMBER, unit="ms", decimals=1, width=78),
-                ColumnSpec("p99", "p99", Kind.NUMBER, unit="ms", decimals=1, width=78),
+                ColumnSpec("version", self.tr("Version"), width=78),
+                ColumnSpec("role", self.tr("Role"), width=76),
+                ColumnSpec("requests", self.tr("Requests"), Kind.INTEGER, width=94),
+                ColumnSpec("rate", self.tr("Rate"), Kind.NUMBER, unit="1/s", decimals=1, width=92),
+                ColumnSpec("p50", "p50", Kind.NUMBER, unit="ms", decimals=1, width=90),
+                ColumnSpec("p95", "p95", Kind.NUMBER, unit="ms", decimals=1, width=90),
+                ColumnSpec("p99", "p99", Kind.NUMBER, unit="ms", decimals=1, width=90),
             ],
             compact=True,
             toolbar=False,
@@ -149,7 +150,8 @@ class ServingPage(Page):
         self.versions.set_never_set_up(
             self.tr("No traffic"), self.tr("Figures come with the first requests."), "", "serving"
         )
-        self.versions.setFixedHeight(32 + 3 * t.ROW_COMPACT)
+        FittingColumns(self.versions, "role", ("p50",))
+        self.versions.setFixedHeight(34 + 2 * t.ROW_COMPACT)
         self.versions.set_rows({spec.key: () for spec in self.versions.model.specs})
         card.add(self.split)
         card.add(self.no_canary)

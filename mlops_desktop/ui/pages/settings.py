@@ -45,9 +45,7 @@ def workspace_facts(workspace: Workspace) -> WorkspaceFacts:
     size = sum(path.stat().st_size for path in files if path.exists())
     objects = sum(1 for _name in workspace.registry.objects.names())
     head = workspace.registry.journal.head()
-    return WorkspaceFacts(
-        workspace.name, str(workspace.folder), head, objects, size, workspace.registry.is_replay
-    )
+    return WorkspaceFacts(workspace.name, str(workspace.folder), head, objects, size, workspace.registry.is_replay)
 
 
 class SettingsPage(Page):
@@ -83,7 +81,9 @@ class SettingsPage(Page):
         self.theme.setAccessibleName(self.tr("Theme"))
         self.theme.set_current(_THEMES.index(self.preferences.theme))
         self.theme.chosen.connect(self._on_theme)
-        card.body.addLayout(_setting(self.tr("Theme"), self.tr("Charts are exported in the light theme always."), self.theme))
+        card.body.addLayout(
+            _setting(self.tr("Theme"), self.tr("Charts are exported in the light theme always."), self.theme)
+        )
         return card
 
     def _behaviour(self) -> Card:
@@ -116,15 +116,21 @@ class SettingsPage(Page):
         return card
 
     def show_model(self, model: WorkspaceFacts) -> None:
-        kind = self.tr("replays recorded data; its time is the data's") if model.replay else self.tr("lives in real time")
+        kind = (
+            self.tr("replays recorded data; its time is the data's") if model.replay else self.tr("lives in real time")
+        )
         self.facts.set_facts(
             [
                 (self.tr("Name"), model.name),
                 (self.tr("Folder"), model.folder),
                 (self.tr("Time"), kind),
                 (self.tr("Journal"), self.tr("{n} events").format(n=f"{model.events:,}")),
-                (self.tr("Stored"), self.tr("{n} objects, {size} in all").format(
-                    n=f"{model.objects:,}", size=f"{compact(model.size)}B")),
+                (
+                    self.tr("Stored"),
+                    self.tr("{n} objects, {size} in all").format(
+                        n=f"{model.objects:,}", size=f"{compact(model.size)}B"
+                    ),
+                ),
             ]
         )
 

@@ -71,6 +71,7 @@ class TryIt(QWidget):
         self._grid.setHorizontalSpacing(t.SPACE_4)
         self._grid.setVerticalSpacing(t.SPACE_1)
         area = QScrollArea()
+        self._area = area
         area.setWidgetResizable(True)
         area.setWidget(self._grid_holder)
         area.viewport().setAutoFillBackground(False)
@@ -80,9 +81,10 @@ class TryIt(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(t.SPACE_2)
-        layout.addWidget(area, 1)
+        layout.addWidget(area, 20)
         layout.addWidget(self.send)
         layout.addWidget(self.answer)
+        layout.addStretch(1)
 
     def set_signature(self, features: tuple[Feature, ...], example: dict[str, Any]) -> None:
         """Make the fields; what was typed stays while the features are the same."""
@@ -105,6 +107,8 @@ class TryIt(QWidget):
             self._fields[feature.name] = field
             self._grid.addWidget(cell, row, column)
         self._grid.setRowStretch(len(features) // 3 + 1, 1)
+        self._grid_holder.adjustSize()
+        self._area.setMaximumHeight(self._grid_holder.sizeHint().height() + t.SPACE_2)
 
     def _field(self, feature: Feature, value: Any) -> QLineEdit | QComboBox:
         field: QLineEdit | QComboBox

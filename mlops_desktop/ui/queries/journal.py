@@ -44,8 +44,9 @@ def export(workspace: Workspace, path: Path) -> int:
             if path.suffix.lower() == ".csv":
                 return _write_csv(workspace, csv.writer(file))
             count = 0
-            for count, event in enumerate(workspace.registry.journal.all(), start=1):
+            for event in workspace.registry.journal.all():
                 file.write(json.dumps(_fields(event), ensure_ascii=False) + "\n")
+                count += 1
             return count
     except OSError as error:
         raise EnvironmentProblem(
@@ -57,7 +58,8 @@ def _write_csv(workspace: Workspace, writer: object) -> int:
     write = writer.writerow  # type: ignore[attr-defined]
     write(["seq", "time", "recorded", "actor", "kind", "subject", "description", "payload", "previous", "hash"])
     count = 0
-    for count, event in enumerate(workspace.registry.journal.all(), start=1):
+    for event in workspace.registry.journal.all():
+        count += 1
         fields = _fields(event)
         payload = json.dumps(fields.pop("payload"), ensure_ascii=False)
         write([*list(fields.values())[:6], describe(event), payload, event.previous, event.hash])

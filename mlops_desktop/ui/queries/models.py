@@ -44,7 +44,9 @@ def model_list(workspace: Workspace) -> ModelList:
         versions = workspace.registry.models.versions(model)
         rows += [ModelRow(version, _aliases_of(version, aliases)) for version in versions]
         current = next((alias.number for alias in aliases if alias.name == "production"), None)
-        production |= {model: version for version in versions if version.number == current}
+        found = next((version for version in versions if version.number == current), None)
+        if found is not None:
+            production[model] = found
     return ModelList(tuple(rows), production)
 
 

@@ -64,5 +64,5 @@ def feature_course(windows: tuple[Window, ...], feature: str) -> FeatureCourse:
                 middle = (window.start.timestamp() + window.end.timestamp()) / 2
                 points.append((middle, drift.score, drift.threshold, drift.missing_share, drift.unseen_share))
                 latest = drift
-    columns = np.array(points, dtype=np.float64).reshape(-1, 5).T
-    return FeatureCourse(feature, *columns, latest=latest)
+    rows = np.array(points, dtype=np.float64).reshape(-1, 5)
+    return FeatureCourse(feature, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], rows[:, 4], latest)

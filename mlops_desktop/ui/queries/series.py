@@ -52,7 +52,7 @@ class HeatRows:
 
 @dataclass(frozen=True, eq=False)
 class WindowSeries:
-    """Everything that charts show of one endpoint's windows. Times are seconds since 1970, in the middle of a window."""
+    """Everything that charts show of one endpoint's windows. Times are seconds since 1970, mid-window."""
 
     times: Floats = field(default_factory=lambda: np.zeros(0))
     starts: Floats = field(default_factory=lambda: np.zeros(0))
@@ -114,10 +114,11 @@ def _metrics(windows: Sequence[Window], times: Floats) -> dict[str, MetricSeries
             points.setdefault(metric.name, []).append((time, metric.value, metric.low, metric.high, metric.n))
             if metric.baseline is not None:
                 baselines[metric.name] = metric.baseline
-    return {
-        name: MetricSeries(name, *np.array(rows, dtype=np.float64).T, baseline=baselines.get(name))
-        for name, rows in points.items()
-    }
+    return {name: _metric(name, np.array(rows, dtype=np.float64), baselines.get(name)) for name, rows in points.items()}
+
+
+def _metric(name: str, rows: Floats, baseline: float | None) -> MetricSeries:
+    return MetricSeries(name, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], rows[:, 4], baseline)
 
 
 def heat_rows(windows: Sequence[Window], *, most: int = 40) -> HeatRows:
