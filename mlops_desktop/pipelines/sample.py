@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.resources import resource_folder
 from mlops_desktop.pipelines.settings import adopt_spec
 from mlops_desktop.registry import Registry
 
@@ -13,13 +14,14 @@ NAME = "New York flights 2013"
 ENDPOINT = "late-arrival"
 HISTORY_END = datetime(2013, 4, 1, tzinfo=UTC)
 END = datetime(2014, 1, 1, tzinfo=UTC)
-_FOLDER = Path(__file__).resolve().parents[2] / "resources" / "samples" / "flights2013"
-_PACKAGED = Path(__file__).resolve().parents[1] / "resources" / "samples" / "flights2013"
 
 
 def sample_folder() -> Path:
     """Where the sample's files are; raises `InvalidInput` when one of them is missing."""
-    folder = _FOLDER if _FOLDER.is_dir() else _PACKAGED
+    try:
+        folder = resource_folder("samples") / "flights2013"
+    except FileNotFoundError as error:
+        raise InvalidInput(str(error), hint="Install the program again.") from None
     for name in ("flights.parquet", "late-arrival.toml"):
         if not (folder / name).is_file():
             raise InvalidInput(

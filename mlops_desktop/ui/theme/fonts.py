@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from PySide6.QtGui import QFont, QFontDatabase
 
-from mlops_desktop.ui.theme.resources import resource_folder
+from mlops_desktop.core.resources import resource_folder
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QColor, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton
 
-from mlops_desktop.ui.theme.resources import resource_folder
+from mlops_desktop.core.resources import resource_folder
 
 _SCALES = (1.0, 2.0, 3.0)
 _cache: dict[tuple[str, str, int, float], QPixmap] = {}
