@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,13 +136,15 @@ class EventLane(TimeChart):
             brush=brush(self.tokens.tone(tone).text),
             hoverable=True,
             hoverSize=_GLYPH + 4,
-            tip=self._tip,
+            tip=self._tips(indices),
         )
         points.sigClicked.connect(self._on_points_clicked)
         self.plot.addItem(points, ignoreBounds=True)
 
-    def _tip(self, x: float, y: float, data: int) -> str:  # noqa: ARG002
-        return self.description(self.events[data])
+    def _tips(self, indices: Sequence[int]) -> Callable[..., str]:
+        # A bound method would tie the chart to pyqtgraph's item, and neither would ever be freed.
+        texts = {i: self.description(self.events[i]) for i in indices}
+        return lambda x, y, data: texts[data]  # noqa: ARG005
 
     def description(self, event: EventMark) -> str:
         """Time, kind and text of an event, on one line."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QRegion
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.ui.charts.values import table_of
 from mlops_desktop.ui.theme import fonts
@@ -73,6 +73,7 @@ class Chart(QWidget):
         super().__init__(parent)
         self.tokens: Tokens = current()
         self._title = title
+        self.is_exporting = False
         self.title = Label(title, fonts.Type.BODY, fonts.SEMIBOLD)
         self.unit = ElidedLabel(unit, fonts.Type.CAPTION, secondary=True)
         self.legend = Legend()
@@ -162,7 +163,7 @@ class Chart(QWidget):
             pixmap = QPixmap(self.size() * _PNG_SCALE)
             pixmap.setDevicePixelRatio(_PNG_SCALE)
             pixmap.fill(LIGHT.surface)
-            self.render(pixmap)
+            self.render(pixmap, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
         if not pixmap.save(str(path), "PNG"):
             raise OSError(f"{path} could not be written")
 
@@ -176,7 +177,7 @@ class Chart(QWidget):
         with _InLight(self):
             painter = QPainter(generator)
             painter.fillRect(self.rect(), LIGHT.surface)
-            self.render(painter, QPoint())
+            self.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
             painter.end()
 
     def export_csv(self, path: Path) -> None:
@@ -232,12 +233,19 @@ class _InLight:
         policy.setRetainSizeWhenHidden(True)
         chart.menu_button.setSizePolicy(policy)
         chart.menu_button.hide()
-        chart.setPalette(palette(LIGHT))
+        chart.is_exporting = True
+        self._paint_labels(palette(LIGHT))
         chart._recolour(LIGHT)
         chart.grab()
 
+    def _paint_labels(self, colours: QPalette) -> None:
+        # With a stylesheet in force, labels do not take the palette of their parent.
+        for label in self._chart.findChildren(QLabel):
+            label.setPalette(colours)
+
     def __exit__(self, *_exception: object) -> None:
         chart = self._chart
-        chart.setPalette(QPalette())
+        chart.is_exporting = False
+        self._paint_labels(QPalette())
         chart.menu_button.show()
         chart._recolour(self._tokens)

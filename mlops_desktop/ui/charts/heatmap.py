@@ -53,6 +53,7 @@ class _Cells(QWidget):
         super().__init__()
         self._chart = chart
         self._picture: QPixmap | None = None
+        self._widest: float | None = None
         self.chosen: tuple[int, int] | None = None
         self.hovered: tuple[int, int] | None = None
         self.setMouseTracking(True)
@@ -61,9 +62,10 @@ class _Cells(QWidget):
     # --- geometry
 
     def label_width(self) -> float:
-        font = fonts.font(fonts.Type.CAPTION)
-        widest = max((text_width(name, font) for name in self._chart.grid.features), default=0.0)
-        return min(widest + 12, _LABEL_MOST, self.width() * 0.35)
+        if self._widest is None:
+            font = fonts.font(fonts.Type.CAPTION)
+            self._widest = max((text_width(name, font) for name in self._chart.grid.features), default=0.0)
+        return min(self._widest + 12, _LABEL_MOST, self.width() * 0.35)
 
     def area(self) -> QRectF:
         left = self.label_width()
@@ -87,6 +89,7 @@ class _Cells(QWidget):
         return (row, column) if row < rows and column < columns else None
 
     def forget(self) -> None:
+        self._widest = None
         self._picture = None
         self.setMinimumHeight(round(len(self._chart.grid.features) * _ROW_LEAST + _AXIS + _LEGEND))
         self.update()

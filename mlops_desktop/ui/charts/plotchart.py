@@ -42,13 +42,15 @@ class PlotChart(Chart):
     def _make_canvas(self) -> QWidget:
         self.bottom_axis = self._bottom_axis()
         axes = {"left": self.value_axis, "right": self.end_labels, "bottom": self.bottom_axis}
-        self.view = pg.PlotWidget(axisItems=axes, background=None)
+        self.view = pg.PlotWidget(axisItems=axes, background=None, enableMenu=False)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
         self.view.setStyleSheet("background: transparent; border: none;")
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setMinimumHeight(60)
         self.plot = self.view.getPlotItem()
         self.plot.showAxes((True, False, True, True), showValues=(True, False, False, True))
+        # pyqtgraph makes this menu without a parent, so it would outlive the chart.
+        self.plot.ctrlMenu.setParent(self.view, self.plot.ctrlMenu.windowFlags())
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.setContentsMargins(0, 6, 0, 0)

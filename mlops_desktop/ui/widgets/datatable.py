@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -31,6 +31,20 @@ from mlops_desktop.ui.widgets.tablemodel import Column, ColumnSpec, TableModel
 
 _FILTER_DELAY_MS = 150
 _MOST_COPIED_ROWS = 100_000
+
+
+class _View(QTableView):
+    """A table view whose copy key asks for rows with headers, where Qt's copies one cell."""
+
+    copyRequested = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copyRequested.emit()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self.activated.emit(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
 
 
 class DataTable(QWidget):
@@ -61,7 +75,7 @@ class DataTable(QWidget):
         self.model = TableModel(specs)
         self.name = name or "table"
         self._never = (self.tr("Nothing here yet"), "", "", "table")
-        self.view = QTableView()
+        self.view = _View()
         self._set_up_view(t.ROW_COMPACT if compact else t.ROW_COMFORTABLE)
         self.view.setAccessibleName(name or self.tr("Table"))
         self.empty = EmptyState()
@@ -109,18 +123,9 @@ class DataTable(QWidget):
         for index, spec in enumerate(self.model.specs):
             view.setColumnWidth(index, spec.width)
             view.setColumnHidden(index, spec.hidden)
-        view.doubleClicked.connect(self._on_activated)
+        view.activated.connect(self._on_activated)
         view.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        copy = QAction(self.tr("Copy"), view)
-        copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
-        copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.triggered.connect(self.copy_selection)
-        enter = QAction(view)
-        enter.setShortcuts([QKeySequence(Qt.Key.Key_Return), QKeySequence(Qt.Key.Key_Enter)])
-        enter.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        enter.triggered.connect(lambda: self._on_activated(view.currentIndex()))
-        view.addAction(copy)
-        view.addAction(enter)
+        view.copyRequested.connect(self.copy_selection)
 
     def _make_toolbar(self) -> QWidget:
         bar = QWidget()

@@ -51,11 +51,11 @@ def match_score(needle: str, text: str) -> float | None:
     needle, text = needle.lower().strip(), text.lower()
     if not needle:
         return 0.0
-    at = text.find(needle)
-    if at == 0:
-        return 0.0 + len(text) / 1000
-    if at > 0:
-        return (1.0 if not text[at - 1].isalnum() else 2.0) + len(text) / 1000
+    if text.startswith(needle):
+        return len(text) / 1000
+    if needle in text:
+        starts_word = any(word.startswith(needle) for word in text.replace("-", " ").split())
+        return (1.0 if starts_word else 2.0) + len(text) / 1000
     position, gaps = -1, 0
     for letter in needle:
         found = text.find(letter, position + 1)

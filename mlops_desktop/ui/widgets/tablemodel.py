@@ -349,7 +349,7 @@ def _argsort(values: Column, spec: ColumnSpec) -> NDArray[np.intp]:
 
 
 def _text_argsort(texts: list[str]) -> NDArray[np.intp]:
-    """Order by lower case. Short texts are compared eight bytes at a time, in UTF-8, whose order is that of the letters."""
+    """Order by lower case. Short texts are compared eight bytes at a time; UTF-8 sorts as its letters do."""
     lowered = lower_rows([texts])
     if not all(map(str.isascii, lowered)):
         encoded = [text.encode("utf-8", "surrogatepass") for text in lowered]
@@ -357,7 +357,7 @@ def _text_argsort(texts: list[str]) -> NDArray[np.intp]:
     else:
         keys = np.array(lowered, dtype=np.bytes_)
     if not keys.size or keys.dtype.itemsize > _LONGEST_KEY:
-        return np.argsort(np.array(lowered, dtype=np.dtypes.StringDType()), kind="stable")
+        return np.argsort(np.array(lowered, dtype=object), kind="stable")
     width = -(-keys.dtype.itemsize // 8) * 8
     words = keys.astype(f"S{width}").view(">u8").reshape(len(keys), -1).astype(np.uint64)
     return np.lexsort(words.T[::-1])
