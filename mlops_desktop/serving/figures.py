@@ -53,7 +53,10 @@ class VersionStats(Struct, frozen=True):
 
 
 class PoolStats(Struct, frozen=True):
-    """State of a version's workers. `failure` says why it has none, where it cannot get any."""
+    """State of a version's workers. `failure` says why it has none, where it cannot get any.
+
+    Requests wait as `queued`, and are `working` while a worker has them in its hands.
+    """
 
     endpoint: str
     version: int
@@ -62,6 +65,7 @@ class PoolStats(Struct, frozen=True):
     pids: list[int]
     restarts: int
     failure: str = ""
+    working: int = 0
 
 
 class GatewayStats(Struct, frozen=True):

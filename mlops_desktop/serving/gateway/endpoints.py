@@ -124,11 +124,7 @@ class Endpoints:
         await asyncio.to_thread(live.log.close)
 
     def pool_stats(self) -> list[PoolStats]:
-        return [
-            PoolStats(live.config.name, number, pool.is_ready, pool.queued, pool.pids, pool.restarts, pool.failure)
-            for live in self._live.values()
-            for number, pool in sorted(live.pools.items())
-        ]
+        return [pool.stats(live.config.name) for live in self._live.values() for _, pool in sorted(live.pools.items())]
 
     def kill_hanging(self) -> None:
         for live in self._live.values():

@@ -59,6 +59,11 @@ class WorkerLink(asyncio.SubprocessProtocol):
         return self.is_ready and not self._batch and not self.is_dead
 
     @property
+    def working(self) -> int:
+        """How many requests it has in its hands."""
+        return len(self._batch)
+
+    @property
     def is_busy(self) -> bool:
         return bool(self._batch)
 

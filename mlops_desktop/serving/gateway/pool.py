@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlops_desktop.serving.config import ServedVersion
+from mlops_desktop.serving.figures import PoolStats
 from mlops_desktop.serving.frames import JobResult, LoadRequest
 from mlops_desktop.serving.gateway.link import WorkerLink
 
@@ -71,16 +72,14 @@ class VersionPool:
         self._changed = asyncio.Event()
 
     @property
-    def queued(self) -> int:
-        return len(self._queue)
-
-    @property
     def is_ready(self) -> bool:
         return any(worker.is_ready for worker in self._workers)
 
-    @property
-    def pids(self) -> list[int]:
-        return [worker.pid for worker in self._workers if worker.is_ready]
+    def stats(self, endpoint: str) -> PoolStats:
+        pids = [worker.pid for worker in self._workers if worker.is_ready]
+        working = sum(worker.working for worker in self._workers)
+        number, queued = self.version.number, len(self._queue)
+        return PoolStats(endpoint, number, self.is_ready, queued, pids, self.restarts, self.failure, working)
 
     # requests
 
