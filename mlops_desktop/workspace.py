@@ -22,6 +22,7 @@ from mlops_desktop.governance import promotion
 from mlops_desktop.pipelines.engine_state import EngineState, read_engine_state
 from mlops_desktop.pipelines.schedules import planned, trigger_of
 from mlops_desktop.pipelines.settings import adopt_spec
+from mlops_desktop.pipelines.steps import check_request
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Workspace:
     # Pipelines
 
     def queue(self, pipeline: str, parameters: dict[str, Any] | None = None, *, trigger: str = "") -> PipelineRun:
-        """Queue a pipeline; the engine of this workspace runs it."""
+        """Queue a pipeline; the engine of this workspace runs it. Raises `InvalidInput` for what cannot run."""
+        check_request(pipeline, parameters or {})
         return self.registry.pipeline_runs.queue(pipeline, parameters or {}, trigger or self.registry.actor)
 
     def retrain(self, endpoint: str) -> PipelineRun:
@@ -72,8 +74,9 @@ class Workspace:
         return self.registry.pipeline_runs.request_cancel(pipeline_run)
 
     def schedule(self, schedule: Schedule) -> Schedule:
-        """Save a schedule. Raises `InvalidInput` for a broken cron expression."""
+        """Save a schedule. Raises `InvalidInput` for a broken cron expression or a pipeline that cannot run."""
         trigger_of(schedule.cron)
+        check_request(schedule.pipeline, schedule.parameters)
         return self.registry.schedules.save(planned(schedule, self.registry.clock.now()))
 
     def adopt_spec(self, path: Path) -> SpecVersion:
@@ -160,6 +163,9 @@ class Workspace:
         """Give a version a share (0 to 1) of the endpoint's requests."""
         self._check_weight(weight)
         version = self.registry.models.get(model_reference)
+        served = self.registry.endpoints.get(endpoint).model
+        if served != version.model:
+            raise Conflict(f"{endpoint} serves {served}, not {version.model}.", hint="Choose a version of its model.")
         current = promotion.production_version(self.registry, version.model)
         if current is None or current.number == version.number:
             raise Conflict(f"{version.reference} has nothing to be compared with.", hint="Promote it instead.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from mlops_desktop.cli.output import Answer, say, table
+from mlops_desktop.cli.output import Answer, note, say, table
 from mlops_desktop.cli.parsing import Commands, add_command
 from mlops_desktop.cli.window import run_window
 from mlops_desktop.core.errors import Conflict, InvalidInput
-from mlops_desktop.pipelines.sample import create_sample_workspace
+from mlops_desktop.pipelines.sample import END, HISTORY_END, create_sample_workspace, sample_folder
 from mlops_desktop.pipelines.summary import LoopSummary, MonthScore, summarise
 from mlops_desktop.registry.registry import DATABASE
 
@@ -29,10 +30,12 @@ def _demo(arguments: argparse.Namespace) -> Answer:
         if not (folder / DATABASE).exists():
             create_sample_workspace(folder)
         return Answer(None, "", run_window(folder, sample=True, play=True))
+    until = _day(arguments.until)
+    sample_folder()
     _make_room(folder, replace=arguments.fresh)
     started = time.monotonic()
     create_sample_workspace(folder)
-    _play(folder, arguments.until, quiet=arguments.json)
+    _play(folder, until, quiet=arguments.json)
     seconds = time.monotonic() - started
     summary = summarise(folder)
     outputs = _outputs(folder, arguments.out)
@@ -55,17 +58,24 @@ def _make_room(folder: Path, *, replace: bool) -> None:
     shutil.rmtree(folder)
 
 
-def _play(folder: Path, until: str, *, quiet: bool) -> None:
-    from datetime import UTC, datetime
+def _day(text: str) -> datetime:
+    """The day until which to play; the sample's end where none is named."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else END
+    except ValueError:
+        raise InvalidInput(f"`{text}` is not a day.", hint="Write it as 2013-05-31.") from None
+    if not HISTORY_END < day <= END:
+        raise InvalidInput(
+            f"The sample is played from {HISTORY_END:%Y-%m-%d} to {END:%Y-%m-%d}, not until {text}.",
+            hint="Choose a day between them.",
+        )
+    return day
 
+
+def _play(folder: Path, end: datetime, *, quiet: bool) -> None:
     from mlops_desktop.pipelines.engine import Engine
     from mlops_desktop.pipelines.player import Control, Player, Progress
-    from mlops_desktop.pipelines.sample import END
 
-    try:
-        end = datetime.strptime(until, "%Y-%m-%d").replace(tzinfo=UTC) if until else END
-    except ValueError:
-        raise InvalidInput(f"`{until}` is not a day.", hint="Write it as 2013-05-31.") from None
     engine = Engine(folder)
     if not engine.start():
         raise Conflict(f"The engine of {folder} already runs in {engine.holder}.", hint="End that program first.")
@@ -129,7 +139,7 @@ def _pictures(folder: Path, out: Path) -> Path | None:
     import sys
 
     if importlib.util.find_spec("PySide6") is None:
-        say("No pictures: PySide6 is not installed.")
+        note("No pictures: PySide6 is not installed.")
         return None
     import os
 
@@ -137,6 +147,6 @@ def _pictures(folder: Path, out: Path) -> Path | None:
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        say(f"The pictures could not be made: {done.stderr.strip().splitlines()[-1:]}")
+        note(f"The pictures could not be made: {' '.join(done.stderr.strip().splitlines()[-1:])}")
         return None
     return out

@@ -24,6 +24,12 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
+def note(text: str) -> None:
+    """Say something beside the answer, which goes to standard output alone."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
+
+
 def as_json(data: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
 

@@ -6,6 +6,7 @@ import argparse
 
 from mlops_desktop.cli.output import Answer, table
 from mlops_desktop.cli.parsing import Commands, add_command, add_group, open_workspace
+from mlops_desktop.core.deployments import EndpointState
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -65,9 +66,11 @@ def _status(arguments: argparse.Namespace) -> Answer:
         if t.name == e.name
         for v in t.versions
     ] or [(e.name, e.state.value, f"http://{e.host}:{e.port}" if e.port else "", "", "", "", "", "") for e in endpoints]
+    failed = [f"{e.name} failed: {e.reason}" for e in endpoints if e.state is EndpointState.FAILED]
     headers = ("endpoint", "state", "url", "version", "role", "requests", "p50 ms", "p99 ms")
     data = {"endpoints": endpoints, "engine": state}
-    return Answer(data, table(headers, rows, "No endpoints yet: `mlops-desktop serve start NAME --model MODEL`."))
+    text = table(headers, rows, "No endpoints yet: `mlops-desktop serve start NAME --model MODEL`.")
+    return Answer(data, "\n".join([text, *failed]), 1 if failed else 0)
 
 
 def _alerts(arguments: argparse.Namespace) -> Answer:

@@ -5,7 +5,9 @@ The folder loads with `mlflow.pyfunc.load_model` and `mlflow.sklearn.load_model`
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import platform
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -35,7 +37,7 @@ def export_model(registry: Registry, reference: str, folder: Path) -> Path:
         "MLmodel": _mlmodel(version).encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements()).encode(),
         "python_env.yaml": _python_env().encode(),
-        "model.pkl": content,
+        "model.pkl": _plain_pickle(content),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +46,13 @@ def export_model(registry: Registry, reference: str, folder: Path) -> Path:
     except OSError as error:
         raise EnvironmentProblem(f"{folder} cannot be written: {error.strerror}.", hint="Choose another.") from error
     return folder
+
+
+def _plain_pickle(content: bytes) -> bytes:
+    """The original as MLflow reads it: joblib's own format is none that `pickle` loads. Its hash was checked before."""
+    import joblib
+
+    return pickle.dumps(joblib.load(io.BytesIO(content)))
 
 
 def _mlmodel(version: ModelVersion) -> str:

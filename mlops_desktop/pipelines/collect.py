@@ -129,7 +129,7 @@ def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) ->
     data, model = settings.spec.data, settings.spec.model
     if not table.num_rows:
         return 0
-    fresh = _newer_than_stored(registry, data.dataset, table, "time")
+    fresh = _newer_than_stored(registry, data.dataset, table, data.time_column)
     fresh = fresh.filter(pc.is_valid(fresh.column("label")))
     if not fresh.num_rows:
         return 0
@@ -147,16 +147,19 @@ def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) ->
     return int(fresh.num_rows)
 
 
-def _newer_than_stored(registry: Registry, dataset: str, table: pa.Table, time: str) -> pa.Table:
+def _newer_than_stored(registry: Registry, dataset: str, table: pa.Table, stored_time: str) -> pa.Table:
+    """Rows later than all that the dataset has, whose column of times is `stored_time`."""
     stored = latest(registry, dataset)
-    if stored is None or not table.num_rows:
+    end = _time_end(registry, stored, stored_time) if stored is not None else None
+    if end is None or not table.num_rows:
         return table
-    end = _time_end(registry, stored)
-    return table.filter(pc.greater(table.column(time), pa.scalar(end, pa.timestamp("us", tz="UTC"))))
+    return table.filter(pc.greater(table.column("time"), pa.scalar(end, pa.timestamp("us", tz="UTC"))))
 
 
-def _time_end(registry: Registry, version: DatasetVersion) -> datetime:
-    return datetime.fromisoformat(read_profile(registry, version).time_end.replace("Z", "+00:00"))
+def _time_end(registry: Registry, version: DatasetVersion, column: str) -> datetime | None:
+    profile = read_profile(registry, version)
+    latest_time = next((c.maximum for c in profile.columns if c.name == column), None)
+    return datetime.fromisoformat(str(latest_time).replace("Z", "+00:00")) if latest_time else None
 
 
 def _origin(settings: Settings) -> Origin:

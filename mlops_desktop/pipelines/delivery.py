@@ -86,10 +86,18 @@ class Delivery:
             self._put(endpoint, EndpointState.STARTING, "waits for the engine")
 
     def _configuration(self, wanted: list[Endpoint]) -> GatewayConfig | None:
-        served = tuple(found for endpoint in wanted if (found := self._served(endpoint)) is not None)
+        served = tuple(found for endpoint in wanted if (found := self._served_or_failed(endpoint)) is not None)
         if not served:
             return None
         return GatewayConfig(endpoints=served, feedback_token=feedback_token(self._registry.folder))
+
+    def _served_or_failed(self, endpoint: Endpoint) -> ServedEndpoint | None:
+        """One endpoint whose model is missing or damaged fails; the others are served."""
+        try:
+            return self._served(endpoint)
+        except AppError as error:
+            self._put(endpoint, EndpointState.FAILED, str(error))
+            return None
 
     def _served(self, endpoint: Endpoint) -> ServedEndpoint | None:
         production = production_version(self._registry, endpoint.model)

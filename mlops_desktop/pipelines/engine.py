@@ -48,7 +48,9 @@ class Engine:
         self._stop = threading.Event()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
-        self._lease = Registry(folder, actor="engine").engine_lease()
+        registry = Registry(folder, actor="engine")
+        self._lease = registry.engine_lease()
+        registry.close()
 
     def start(self) -> bool:
         """Start the engine; False when another program already runs one on this workspace."""
@@ -193,15 +195,14 @@ class EngineRounds:
         run = self.registry.pipeline_runs.get(worker.run_id)
         if run.state.is_final:
             return
-        if run.cancel_requested:
-            self.registry.pipeline_runs.finish(run.id, RunState.CANCELLED, "cancelled")
-            return
         self._retry_or_fail(run, outcome or "the worker ended without an outcome")
 
     def _retry_or_fail(self, run: PipelineRun, reason: str) -> None:
         for training in self.registry.runs.left_running():
             self.registry.runs.fail(training, reason)
-        if run.attempt >= MAX_ATTEMPTS:
+        if run.cancel_requested:
+            self.registry.pipeline_runs.finish(run.id, RunState.CANCELLED, "cancelled")
+        elif run.attempt >= MAX_ATTEMPTS:
             self.registry.pipeline_runs.finish(run.id, RunState.FAILED, f"{reason}, {run.attempt} times in a row")
         else:
             self.registry.pipeline_runs.requeue(run.id, reason)

@@ -5,6 +5,7 @@ The statistics are read on from the prediction log, and rebuilt from it after a 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ import msgspec
 
 from mlops_desktop.core.deployments import Guardrail, Rollout, RolloutState
 from mlops_desktop.core.errors import AppError, Conflict
-from mlops_desktop.governance.promotion import promote
+from mlops_desktop.governance.promotion import production_version, promote
 from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.pipelines.settings import settings_for
 from mlops_desktop.registry import Registry
@@ -38,6 +39,8 @@ class RolloutKeeper:
         self._readers = {id: reader for id, reader in self._readers.items() if id in kept}
 
     def _bring_on(self, rollout: Rollout, now: datetime) -> None:
+        if self._has_lost_its_primary(rollout):
+            return
         spec = self._spec(rollout)
         reader = self._reader(rollout, spec)
         reader.update()
@@ -48,6 +51,20 @@ class RolloutKeeper:
             self._act(looked, judgement, spec)
         except Conflict:
             return  # somebody else decided meanwhile: the next look sees it
+
+    def _has_lost_its_primary(self, rollout: Rollout) -> bool:
+        """End a rollout whose comparison has become void, because production was moved meanwhile."""
+        current = production_version(self._registry, rollout.model)
+        if current is not None and current.number == rollout.primary:
+            return False
+        by_now = current.reference if current else "nothing"
+        reason = f"production moved to {by_now} meanwhile, so the comparison is void"
+        outcome = RolloutState.HELD
+        if current is not None and current.number == rollout.canary:
+            outcome, reason = RolloutState.PROMOTED, "put into production meanwhile"
+        with contextlib.suppress(Conflict):
+            self._registry.rollouts.decide(rollout, outcome, reason)
+        return True
 
     def _act(self, rollout: Rollout, judgement: Judgement, spec: RolloutSpec) -> None:
         registry = self._registry

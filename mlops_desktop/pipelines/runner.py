@@ -47,11 +47,12 @@ Step = Callable[[StepContext], Output]
 
 
 class Pipeline(Struct, frozen=True):
-    """A named list of steps. `purpose` is shown to people."""
+    """A named list of steps. `purpose` is shown to people; `needs` are the parameters it cannot do without."""
 
     name: str
     purpose: str
     steps: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
 
 _steps: dict[str, Step] = {}

@@ -19,6 +19,7 @@ from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.pipelines import MissedRunPolicy, Schedule
 
 _LATE = timedelta(hours=12)
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 class Due(Struct, frozen=True):
@@ -32,14 +33,33 @@ class Due(Struct, frozen=True):
 
 
 def trigger_of(cron: str) -> CronTrigger:
-    """The trigger of a five-field cron expression, in UTC. Raises `InvalidInput`."""
+    """The trigger of a five-field cron expression, in UTC; weekday 0 and 7 are Sunday. Raises `InvalidInput`."""
     try:
-        return CronTrigger.from_crontab(cron, timezone=UTC)
+        return CronTrigger.from_crontab(_with_named_weekdays(cron), timezone=UTC)
     except ValueError as error:
         raise InvalidInput(
             f"`{cron}` is not a cron expression: {error}.",
             hint="Use five fields: minute, hour, day, month, weekday, as in `0 6 * * mon`.",
         ) from error
+
+
+def _with_named_weekdays(cron: str) -> str:
+    """Weekday numbers as names: cron counts from Sunday, APScheduler from Monday."""
+    fields = cron.split()
+    if len(fields) == 5:
+        fields[4] = ",".join(_named(part) for part in fields[4].split(","))
+    return " ".join(fields)
+
+
+def _named(part: str) -> str:
+    days, _, step = part.partition("/")
+    first, _, last = days.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal() or (step and not step.isdecimal()):
+        return part
+    start, end = int(first), int(last or (6 if step else first))
+    if start > end or end > 7:
+        raise ValueError(f"{part} is not a range of weekdays from 0 (Sunday) to 7 (Sunday)")
+    return ",".join(_WEEKDAYS[day % 7] for day in range(start, end + 1, max(1, int(step or 1))))
 
 
 def next_times(cron: str, after: datetime, count: int = 5) -> list[datetime]:

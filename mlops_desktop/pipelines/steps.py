@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
+from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.pipelines.runner import Pipeline, register_pipeline
 
 _MODULES = ("collect", "training_steps", "monitoring_steps", "score_steps")
 
 PIPELINES = (
-    Pipeline("ingest", "Store a file as a dataset version", ("ingest",)),
-    Pipeline("set up", "From a file to a first version in production", ("ingest", "train", "gate", "release")),
+    Pipeline("ingest", "Store a file as a dataset version", ("ingest",), ("path", "dataset")),
     Pipeline(
-        "retrain", "Learn from the newest labels, and let the gate decide", ("collect", "train", "gate", "release")
+        "set up",
+        "From a file to a first version in production",
+        ("ingest", "train", "gate", "release"),
+        ("path", "spec"),
     ),
-    Pipeline("monitor", "Judge what was served since the last look", ("collect", "monitor")),
-    Pipeline("score month", "Compare the loop with simple policies", ("collect", "score month")),
+    Pipeline(
+        "retrain",
+        "Learn from the newest labels, and let the gate decide",
+        ("collect", "train", "gate", "release"),
+        ("endpoint",),
+    ),
+    Pipeline("monitor", "Judge what was served since the last look", ("collect", "monitor"), ("endpoint",)),
+    Pipeline("score month", "Compare the loop with simple policies", ("collect", "score month"), ("endpoint", "month")),
 )
+
+
+def check_request(pipeline: str, parameters: dict[str, Any]) -> None:
+    """Refuse what no worker could carry out: an unknown pipeline, or one without a parameter it needs."""
+    known = {found.name: found for found in PIPELINES}
+    if pipeline not in known:
+        raise InvalidInput(f"There is no pipeline {pipeline}.", hint=f"Known pipelines: {', '.join(sorted(known))}.")
+    missing = [name for name in known[pipeline].needs if not parameters.get(name)]
+    if missing:
+        raise InvalidInput(
+            f"The pipeline {pipeline} needs {' and '.join(known[pipeline].needs)}; {missing[0]} is missing.",
+            hint=f"Add {missing[0]}=….",
+        )
 
 
 def register_all() -> None:

@@ -43,7 +43,8 @@ def ingest_file(context: StepContext) -> Output:
     parameters = context.parameters
     path = Path(parameters["path"])
     if "before" not in parameters:
-        version = ingest(context.registry, path, parameters["dataset"], progress=context.progress)
+        dataset = parameters.get("dataset") or settings_for(context.registry, parameters["spec"]).spec.data.dataset
+        version = ingest(context.registry, path, dataset, progress=context.progress)
         return {"dataset_version": version.reference, "summary": f"{version.reference}, {version.rows:,} rows"}
     settings = settings_for(context.registry, parameters["spec"])
     time_column = settings.spec.data.time_column

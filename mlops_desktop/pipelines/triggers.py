@@ -41,7 +41,8 @@ def _queue_due(registry: Registry, item: Due) -> str:
         return "missed, and skipped as its policy says"
     if _is_active(registry, schedule.pipeline, schedule.parameters):
         return f"{schedule.pipeline} is still active, not queued again"
-    if schedule.pipeline == RETRAIN and (blocking := blocking_alert(registry)) is not None:
+    endpoint = str(schedule.parameters.get("endpoint", ""))
+    if schedule.pipeline == RETRAIN and (blocking := blocking_alert(registry, endpoint)) is not None:
         return f"not queued: alert {blocking.number} blocks retraining"
     registry.pipeline_runs.queue(schedule.pipeline, schedule.parameters, f"schedule {schedule.name}")
     return f"{schedule.pipeline} queued" + (f", {item.missed} missed times made up by it" if item.missed else "")
@@ -61,7 +62,7 @@ def act_on_alerts(registry: Registry) -> int:
 
 
 def _queue_retraining(registry: Registry, alert: Alert) -> int:
-    if blocking_alert(registry) is not None:
+    if blocking_alert(registry, alert.endpoint) is not None:
         return 0
     parameters = {"endpoint": alert.endpoint}
     for run in registry.pipeline_runs.active():
@@ -75,8 +76,8 @@ def _queue_retraining(registry: Registry, alert: Alert) -> int:
 
 
 def _roll_back(registry: Registry, alert: Alert) -> int:
-    model = registry.endpoints.get(alert.endpoint).model
     try:
+        model = registry.endpoints.get(alert.endpoint).model
         version = roll_back(registry, model, reason=f"alert {alert.number}: {alert.title}")
     except AppError as error:
         registry.alerts.change_state(alert, AlertState.ACKNOWLEDGED, f"no rollback possible: {error.message}")
@@ -85,9 +86,9 @@ def _roll_back(registry: Registry, alert: Alert) -> int:
     return 1
 
 
-def blocking_alert(registry: Registry) -> Alert | None:
-    """The unresolved alert that forbids retraining, because the newest data cannot be trusted."""
-    return next((a for a in registry.alerts.unresolved() if a.action is Action.BLOCK_RETRAINING), None)
+def blocking_alert(registry: Registry, endpoint: str) -> Alert | None:
+    """The endpoint's unresolved alert that forbids retraining, because the newest data cannot be trusted."""
+    return next((a for a in registry.alerts.unresolved(endpoint) if a.action is Action.BLOCK_RETRAINING), None)
 
 
 def _is_active(registry: Registry, pipeline: str, parameters: dict[str, object]) -> bool:

@@ -50,7 +50,13 @@ class Database:
     def _check_version(self) -> None:
         if not self._sqlite.table_exists("meta"):
             raise Damaged(f"{self.path} is not a workspace's registry.", hint="Choose the folder of a workspace.")
-        found = int(self.tables.meta.get_by_id("schema_version").value)
+        row = self.tables.meta.get_or_none(self.tables.meta.key == "schema_version")
+        if row is None or not str(row.value).isdecimal():
+            raise Damaged(
+                f"{self.path} does not say which version of the program wrote it.",
+                hint="Restore the workspace's folder from a copy.",
+            )
+        found = int(row.value)
         if found > SCHEMA_VERSION:
             raise WorkspaceTooNew(
                 f"The workspace at {self.path.parent} was written by a newer version of MLOps Desktop "
@@ -73,6 +79,12 @@ class Database:
     def reading(self) -> Iterator[None]:
         """Translates the errors of queries that only read."""
         with self._explained():
+            yield
+
+    @contextlib.contextmanager
+    def reading_as_one(self) -> Iterator[None]:
+        """Several queries that see the same state, whatever others write meanwhile."""
+        with self._explained(), self._sqlite.atomic():
             yield
 
     def data_version(self) -> int:
@@ -104,6 +116,10 @@ class Database:
             return EnvironmentProblem(
                 f"The workspace at {folder} cannot be written ({text}).",
                 hint="Check the permissions of the folder and its files, or copy the workspace to a writable place.",
+            )
+        if "decode" in text:
+            return Damaged(
+                f"The registry {self.path} cannot be read: {text}.", hint="Restore the workspace's folder from a copy."
             )
         if "full" in text:
             return EnvironmentProblem(

@@ -9,10 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.clock import Clock, SystemClock, from_text, to_text
+from mlops_desktop.core.errors import Damaged
 from mlops_desktop.core.events import GENESIS, Body, Event, chained_hash, chained_text
 from mlops_desktop.registry.database import Database
 
 _PAGE = 2_000
+_HEAD = "journal_head"
 
 
 class Verification(Struct, frozen=True):
@@ -31,6 +33,7 @@ class Journal:
     def __init__(self, database: Database, clock: Clock, actor: str) -> None:
         self._database = database
         self._table = database.tables.journal
+        self._meta = database.tables.meta
         self._clock = clock
         self._actor = actor
 
@@ -39,8 +42,11 @@ class Journal:
         last = self._table.select(self._table.seq, self._table.hash).order_by(self._table.seq.desc()).limit(1).first()
         seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
         time, recorded = self._clock.now(), SystemClock().now()
-        payload = body.payload()
+        encoded = msgspec.json.encode(body.payload())
+        # What is read back is hashed: JSON keeps neither NaN nor infinity.
+        payload = msgspec.json.decode(encoded)
         text = chained_text(previous, seq, time, recorded, self._actor, body.kind, subject, payload)
+        digest = chained_hash(text)
         self._table.insert(
             seq=seq,
             time=to_text(time),
@@ -48,10 +54,11 @@ class Journal:
             actor=self._actor,
             kind=body.kind,
             subject=subject,
-            payload=msgspec.json.encode(payload),
+            payload=encoded,
             previous=previous,
-            hash=chained_hash(text),
+            hash=digest,
         ).execute()
+        self._meta.replace(key=_HEAD, value=f"{seq} {digest}").execute()
 
     def tail(self, after: int = 0, *, limit: int = 1_000, kinds: Iterable[str] = ()) -> list[Event]:
         """Events with a sequence number above `after`, oldest first, at most `limit`."""
@@ -97,21 +104,47 @@ class Journal:
             after = page[-1].seq
 
     def verify(self) -> Verification:
-        """Recompute the whole chain."""
+        """Recompute the whole chain, and look whether it ends where the last event was written."""
         count, previous = 0, GENESIS
-        for event in self.all():
-            count += 1
-            if event.seq != count:
-                return Verification(count, False, count, f"event {count} is missing", previous)
-            if event.previous != previous:
-                return Verification(count, False, count, f"event {count} does not follow event {count - 1}", previous)
-            if chained_hash(event.hashed_text()) != event.hash:
-                return Verification(count, False, count, f"event {count} was changed after it was written", previous)
-            previous = event.hash
+        try:
+            with self._database.reading_as_one():
+                for row in self._table.select().order_by(self._table.seq).iterator():
+                    if problem := _problem(row, count + 1, previous):
+                        return Verification(count + 1, False, count + 1, problem, previous)
+                    count, previous = count + 1, row.hash
+                written = self._meta.get_or_none(self._meta.key == _HEAD)
+        except Damaged as error:
+            return Verification(count + 1, False, count + 1, f"event {count + 1} cannot be read: {error}", previous)
+        if written is not None and written.value != f"{count} {previous}":
+            return Verification(count, False, count + 1, f"event {count + 1} is missing", previous)
         return Verification(count, True, head=previous)
 
 
+def _problem(row: object, seq: int, previous: str) -> str:
+    """What is wrong with the stored event that should be number `seq`; empty when nothing is."""
+    try:
+        event = _event(row)
+        is_unchanged = chained_hash(event.hashed_text()) == event.hash
+    except (Damaged, UnicodeError):
+        return f"event {seq} was changed after it was written"
+    if event.seq != seq:
+        return f"event {seq} is missing"
+    if event.previous != previous:
+        return f"event {seq} does not follow event {seq - 1}"
+    return "" if is_unchanged else f"event {seq} was changed after it was written"
+
+
 def _event(row: object) -> Event:
+    try:
+        return _decoded(row)
+    except (ValueError, TypeError, AttributeError, msgspec.DecodeError) as error:
+        raise Damaged(
+            f"Event {row.seq} of the journal cannot be read: {error}.",  # type: ignore[attr-defined]
+            hint="Restore the workspace's folder from a copy; `mlops-desktop journal verify` checks it.",
+        ) from error
+
+
+def _decoded(row: object) -> Event:
     return Event(
         seq=row.seq,  # type: ignore[attr-defined]
         time=from_text(row.time),  # type: ignore[attr-defined]

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from mlops_desktop.core.errors import EnvironmentProblem
+
 
 class Lease:
     """Try to hold `path`. The file also says who holds it, for the message of those who do not."""
@@ -26,11 +28,17 @@ class Lease:
         return self._file is not None
 
     def acquire(self) -> bool:
-        """True when this process now holds the lease (or already did)."""
+        """True when this process now holds the lease (or already did). Raises where its file cannot be written."""
         if self._file is not None:
             return True
-        self._path.touch(exist_ok=True)
-        file = self._path.open("r+b")
+        try:
+            self._path.touch(exist_ok=True)
+            file = self._path.open("r+b")
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"The workspace at {self._path.parent} cannot be written ({error.strerror}).",
+                hint="Check the permissions of the folder and its files, or copy the workspace to a writable place.",
+            ) from error
         try:
             _lock(file)
         except OSError:

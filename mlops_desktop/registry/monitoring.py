@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mlops_desktop.core.clock import to_text
-from mlops_desktop.core.errors import NotFound
+from mlops_desktop.core.errors import Conflict, NotFound
 from mlops_desktop.core.events import AlertChanged, AlertRaised, WindowMonitored
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.monitoring import Action, Alert, AlertState, Cause, Severity, Window, WindowKind
@@ -126,16 +126,24 @@ class Alerts:
             return updated, False
 
     def change_state(self, alert: Alert, state: AlertState, reason: str) -> Alert:
-        changed = msgspec.structs.replace(alert, state=state, updated=self._context.clock.now())
+        """Acknowledge or resolve. Resolving is final, so that a cause never has two open alerts: else a `Conflict`."""
         with self._context.database.writing():
+            current = self.get(alert.number)
+            if current.state is state:
+                return current
+            if current.state is AlertState.RESOLVED:
+                raise Conflict(
+                    f"Alert {alert.number} is resolved already.", hint="A new finding will raise a new alert."
+                )
+            changed = msgspec.structs.replace(current, state=state, updated=self._context.clock.now())
             self._put(changed)
             self._changed(changed, f"{state.value}: {reason}")
         return changed
 
     def link(self, alert: Alert, pipeline_run: str) -> Alert:
         """Remember which pipeline run an alert led to."""
-        linked = msgspec.structs.replace(alert, pipeline_run=pipeline_run)
         with self._context.database.writing():
+            linked = msgspec.structs.replace(self.get(alert.number), pipeline_run=pipeline_run)
             self._put(linked)
             self._changed(linked, "led to a pipeline run")
         return linked
