@@ -34,14 +34,17 @@ def cell_colour(ratio: float, drifting: bool, tokens: Tokens) -> str:
 
 
 def _hatch(painter: QPainter, rect: QRectF, tokens: Tokens) -> None:
+    # Cut by hand: Qt's SVG writer does not keep clip regions.
     painter.save()
-    painter.setClipRect(rect)
     painter.fillRect(rect, QColor(tokens.surface))
     painter.setPen(QPen(QColor(tokens.control_border), 1))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     offset = rect.left() - rect.height()
     while offset < rect.right():
-        painter.drawLine(QPointF(offset, rect.bottom()), QPointF(offset + rect.height(), rect.top()))
+        start, end = max(offset, rect.left()), min(offset + rect.height(), rect.right())
+        if end > start:
+            low, high = rect.bottom() - (start - offset), rect.bottom() - (end - offset)
+            painter.drawLine(QPointF(start, low), QPointF(end, high))
         offset += 5
     painter.restore()
 
