@@ -112,7 +112,8 @@ def decide(
     """Incidents to raise, update or resolve after a window.
 
     Args:
-        history: earlier windows of the same endpoint, oldest first; those of other kinds are ignored.
+        history: earlier windows of the same endpoint, oldest first; those of other kinds are ignored, and of windows
+            that overlap only some count.
         current: the window just judged.
         open_alerts: the endpoint's incidents that are not resolved.
         settings: persistence and limits; the defaults if not given.
@@ -141,7 +142,7 @@ class _Case:
     ) -> None:
         self.settings, self.current, self.opened = settings, current, opened
         past = [window for window in history if window.model_version == current.model_version]
-        self.windows = [*past, current]
+        self.windows = _apart([*past, current])
         self.signs = [signs_of(window, settings) for window in self.windows]
         self.now = self.signs[-1]
         before = [window for window in history if window.model_version != current.model_version]
@@ -258,6 +259,18 @@ class _Case:
             "notes": list(self.current.notes),
         }
         return AlertProposal(Change.RAISE, cause, severity, action, title, evidence | more)
+
+
+def _apart(windows: Sequence[Window]) -> list[Window]:
+    """The last window and those before it that share no time with a later one of them, oldest first.
+
+    Where the last seven days are judged every day, one bad day is in seven windows; it must not count seven times.
+    """
+    kept: list[Window] = []
+    for window in reversed(windows):
+        if not kept or window.end <= kept[-1].start:
+            kept.append(window)
+    return kept[::-1]
 
 
 def _breached(window: Window, name: str) -> bool:

@@ -234,6 +234,16 @@ def test_day_windows_do_not_count_for_verdicts() -> None:
     assert decide(days, window(9, drift=0.4), []) == []
 
 
+def test_windows_that_overlap_are_not_evidence_twice() -> None:
+    daily = [
+        replace(
+            window(0, drift=0.4), id=f"d{day}", start=START + timedelta(days=day), end=START + timedelta(days=day + 7)
+        )
+        for day in range(8)
+    ]
+    assert [at for at, change, *_ in changes(play(daily)) if change == "raise"] == [7]
+
+
 def test_the_gravest_comes_first_and_evidence_is_plain_values() -> None:
     found = decide([window(0, auc=0.5, cost=2)], window(1, auc=0.5, cost=2, faulty=True), [])
     order = [proposal.severity for proposal in found]
