@@ -41,7 +41,7 @@ class ManualClock:
 
 def to_text(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: sorts as text in the order of time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -30,6 +30,7 @@ MAX_ATTEMPTS = 3
 _ROUND_SECONDS = 0.02
 _IDLE_ROUND_SECONDS = 0.1
 _STATE_SECONDS = 0.1
+_LOOKING_SECONDS = 0.2
 # A replay that moved on lately is looked at more often, since its player waits for the engine.
 _LIVELY_SECONDS = 2.0
 
@@ -54,10 +55,19 @@ class Engine:
 
     def start(self) -> bool:
         """Start the engine; False when another program already runs one on this workspace."""
-        if not self._lease.acquire():
+        if not self._acquire():
             return False
         self._thread.start()
         self._started.wait(10)
+        return True
+
+    def _acquire(self) -> bool:
+        """Take the lease; somebody who only looks whether it is free holds it for a moment."""
+        deadline = time.monotonic() + _LOOKING_SECONDS
+        while not self._lease.acquire():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
         return True
 
     @property

@@ -58,9 +58,9 @@ class Lease:
             with self._path.open("rb") as file:
                 file.seek(1)
                 found = json.loads(file.read() or b"{}")
-        except (OSError, ValueError):
+            return f"process {found['pid']} on {found['host']}"
+        except (OSError, ValueError, KeyError, TypeError):
             return ""
-        return f"process {found['pid']} on {found['host']}" if "pid" in found else ""
 
     def release(self) -> None:
         if self._file is None:
