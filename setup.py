@@ -11,5 +11,8 @@ names = {".".join([RESOURCES, *folder.parts[1:]]): folder for folder in folders}
 setup(
     packages=[*find_packages(include=["mlops_desktop*"]), *names],
     package_dir={name: folder.as_posix() for name, folder in names.items()},
-    package_data={"": ["*.toml", "*.parquet", "*.md", "*.svg", "*.ttf", "*.otf", "*.txt", "*.html", "*.j2", "*.css"]},
+    package_data={
+        "": ["*.toml", "*.parquet", "*.md", "*.svg", "*.ttf", "*.otf", "*.txt", "*.html", "*.j2", "*.css"],
+        "mlops_desktop.governance": ["templates/*"],
+    },
 )

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from mlops_desktop import __version__
-from mlops_desktop.cli import data, demo, engine, journal, models, serving, window
+from mlops_desktop.cli import data, demo, engine, journal, models, report, serving, window
 from mlops_desktop.cli.output import Answer, as_json, say
 from mlops_desktop.core.errors import AppError
 
 WORKSPACE_VARIABLE = "MLOPS_WORKSPACE"
-_GROUPS = (window, demo, engine, data, models, serving, journal)
+_GROUPS = (window, demo, engine, data, models, serving, report, journal)
 
 
 def build_parser() -> argparse.ArgumentParser:

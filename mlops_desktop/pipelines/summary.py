@@ -4,40 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import Struct
-
 from mlops_desktop.core.deployments import RolloutState
 from mlops_desktop.core.events import Event, GateDecided, RolloutDecided, ScoreRecorded
 from mlops_desktop.governance.report import write_html
+from mlops_desktop.governance.scores import LoopSummary, MonthScore
 from mlops_desktop.registry import Registry
 
-
-class MonthScore(Struct, frozen=True):
-    """A month under the policies. `bound` is the better of `never` and `always`, known only afterwards."""
-
-    month: str
-    never: float
-    always: float
-    loop: float
-    bound: float
-    cost_never: float
-    cost_always: float
-    cost_loop: float
-    promotions: int
-    refusals: int
-    rollbacks: int
-    rows: int = 0
-
-
-class LoopSummary(Struct, frozen=True):
-    """`total` holds means over the months and sums of the counts; `others` further policies without a gate."""
-
-    months: tuple[MonthScore, ...]
-    total: MonthScore
-    others: dict[str, dict[str, float]]
-    events: int
-    journal_intact: bool
-
+__all__ = ["LoopSummary", "MonthScore", "summarise", "write_report"]
 
 _BASIC = ("never", "always", "loop")
 
