@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from mlops_desktop.core.errors import NotFound
 from mlops_desktop.core.events import (
     AlertChanged,
     AlertRaised,
@@ -17,6 +18,7 @@ from mlops_desktop.core.events import (
     RolloutDecided,
     RolloutStarted,
     RunFailed,
+    ScheduleFired,
 )
 from mlops_desktop.core.monitoring import Alert
 from mlops_desktop.core.runs import Run, RunState
@@ -24,12 +26,13 @@ from mlops_desktop.governance.promotion import PRODUCTION
 from mlops_desktop.registry import Registry
 
 _GAIN = "better than the champion"
+_HELD = "not queued"
 
 
 class Ruling(Struct, frozen=True):
     """One decision. `tone` is ok, critical, warning or neutral; `facts` are short pairs; `rows` the figures behind it.
 
-    `kind` is gate, rollout, production or training. `columns` names the cells of `rows`.
+    `kind` is gate, rollout, production, training or schedule. `columns` names the cells of `rows`.
     """
 
     time: datetime
@@ -55,7 +58,7 @@ class AlertStory(Struct, frozen=True):
 
 
 def rulings(registry: Registry, events: Iterable[Event]) -> tuple[Ruling, ...]:
-    """Gates, rollouts, moves of `production`, and trainings that gave no candidate, oldest first."""
+    """Gates, rollouts, moves of `production`, trainings without a candidate, schedules held back; oldest first."""
     found: list[Ruling] = []
     for event in events:
         if event.kind == GateDecided.kind:
@@ -68,6 +71,9 @@ def rulings(registry: Registry, events: Iterable[Event]) -> tuple[Ruling, ...]:
             found.append(_move(event))
         elif event.kind == RunFailed.kind:
             found.append(_ruling(event, "training", event.payload["experiment"], "no candidate", "neutral"))
+        elif event.kind == ScheduleFired.kind and event.payload["outcome"].startswith(_HELD):
+            reason = event.payload["outcome"].removeprefix(f"{_HELD}: ")
+            found.append(_ruling(event, "schedule", event.subject, "held back", "warning", reason=reason))
     return tuple(found)
 
 
@@ -100,8 +106,6 @@ def _passed(passed: bool | None) -> str:
 
 
 def _run(registry: Registry, run_id: str) -> Run | None:
-    from mlops_desktop.core.errors import NotFound
-
     try:
         return registry.runs.get(run_id)
     except NotFound:
@@ -158,25 +162,30 @@ def alert_stories(registry: Registry, events: Iterable[Event]) -> tuple[AlertSto
     """All alerts, oldest first."""
     titles: dict[str, str] = {}
     changes: dict[str, list[tuple[datetime, str]]] = {}
+    held: list[Event] = []
     for event in events:
         if event.kind == AlertRaised.kind:
             titles[event.payload["alert"]] = event.payload["title"]
         elif event.kind == AlertChanged.kind:
             changes.setdefault(event.payload["alert"], []).append((event.time, event.payload["change"]))
+        elif event.kind == ScheduleFired.kind and event.payload["outcome"].startswith(_HELD):
+            held.append(event)
     return tuple(
         AlertStory(
             alert=alert,
             first_title=titles.get(alert.id, alert.title),
             changes=tuple(changes.get(alert.id, ())),
-            done=_done(registry, alert),
+            done=_done(registry, alert, held),
         )
         for alert in reversed(registry.alerts.all(limit=10_000))
     )
 
 
-def _done(registry: Registry, alert: Alert) -> str:
-    if not alert.pipeline_run:
-        return ""
+def _done(registry: Registry, alert: Alert, held: list[Event]) -> str:
+    """What followed from an alert, as far as the record says."""
+    days = [f"{e.time:%Y-%m-%d}" for e in held if f"alert {alert.number} blocks" in e.payload["outcome"]]
+    if days:
+        return f"scheduled retraining was held back on {', '.join(days)}"
     run = next((r for r in registry.pipeline_runs.all(limit=10_000) if r.id == alert.pipeline_run), None)
     if run is None:
         return ""

@@ -13,6 +13,7 @@ import pytest
 from mlops_desktop.core.errors import EnvironmentProblem
 from mlops_desktop.core.events import ReportWritten
 from mlops_desktop.core.ids import sha256_hex
+from mlops_desktop.core.pipelines import Schedule
 from mlops_desktop.governance.report import render_html, write_html
 from mlops_desktop.governance.verdict import sentences
 from mlops_desktop.governance.verification import verification_script
@@ -154,3 +155,12 @@ def test_the_printed_lines_detect_a_journal_written_anew(lived: Registry, tmp_pa
     done = _verify(lived, tmp_path, lines)
     assert done.returncode == 1
     assert "Not the journal" in done.stderr
+
+
+def test_an_alert_that_held_retraining_back_says_when(lived: Registry) -> None:
+    schedule = Schedule("retrain late", "retrain", "0 5 * * mon", {}, None)
+    lived.schedules.save(schedule)
+    lived.schedules.fired(schedule, lived.clock.now(), None, "not queued: alert 1 blocks retraining")
+    words = _page(lived).words
+    assert "scheduled retraining was held back on 2013-04-07" in words
+    assert "held back alert 1 blocks retraining" in words
