@@ -7,6 +7,7 @@ little evidence is not a pass: the champion stays.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -153,6 +154,8 @@ def _beats_baseline(
         return bool(value > other if metric.greater_is_better else value < other)
 
     own, other = metric(rows.labels, challenger.scores), metric(rows.labels, scores)
+    if not (math.isfinite(own) and math.isfinite(other)):
+        return Check(f"beats the {name} baseline", None, f"{metric.name} cannot be computed on these rows")
     text = f"{metric.name} {own:.4f} against {other:.4f}"
     passed = beats(own)
     if not passed and champion is not None and not beats(current := metric(rows.labels, champion.scores)):
@@ -166,6 +169,8 @@ def _gains(spec: GateSpec, found: PairedComparison) -> Check:
         f"[{found.low:+.4f}, {found.high:+.4f}] on {found.n:,} rows in {found.blocks} blocks"
     )
     passed: bool | None = found.low > spec.min_improvement
+    if not math.isfinite(found.low):
+        return Check("better than the champion", None, f"no interval of the gain on {found.n:,} rows in few blocks")
     if not passed and found.high > spec.min_improvement:
         passed = None
     return Check("better than the champion", passed, text, value=found.low, limit=spec.min_improvement)

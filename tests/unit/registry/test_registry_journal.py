@@ -132,7 +132,8 @@ def test_an_event_put_between_others_is_noticed(written: Path) -> None:
         ("UPDATE journal SET seq = seq - 99 WHERE seq > 100", ()),
     ]
     insert = (
-        "INSERT INTO journal SELECT 6, time, recorded, actor, kind, subject, payload, previous, hash FROM journal WHERE seq = 5",
+        "INSERT INTO journal SELECT 6, time, recorded, actor, kind, subject, payload, previous, hash "
+        "FROM journal WHERE seq = 5",
         (),
     )
     registry = tampered(written, [*shift, insert])
