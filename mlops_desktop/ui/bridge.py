@@ -66,7 +66,9 @@ class _Outcome:
 
 
 class Bridge(QObject):
-    """One per open workspace. Call `open()` once and `close()` at the end; both return at once.
+    """One per open workspace. Call `open()` once and `close()` at the end; `open` returns at once.
+
+    `preload` runs in a thread before `opened` is announced: for imports that take long.
 
     Signals:
         opened(WorkspaceFacts): the workspace can be read.
@@ -85,9 +87,12 @@ class Bridge(QObject):
     bug = Signal(str)
     _arrived = Signal(object)
 
-    def __init__(self, folder: Path, parent: QObject | None = None) -> None:
+    def __init__(
+        self, folder: Path, parent: QObject | None = None, *, preload: Callable[[], object] | None = None
+    ) -> None:
         super().__init__(parent)
         self.folder = folder
+        self._preload = preload
         self._reads: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._deeds: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -176,6 +181,8 @@ class Bridge(QObject):
             for _ in range(_READERS):
                 self._start(self._work, "reader", self._reads)
             self._start(self._work, "deeds", self._deeds)
+            if self._preload is not None:
+                self._preload()
             self._emit(self.opened, facts)
             while not self._stop.wait(LOOK_SECONDS):
                 found = registry.data_version()

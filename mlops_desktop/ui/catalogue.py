@@ -46,6 +46,12 @@ PAGES = (
 BY_KEY = {info.key: info for info in PAGES}
 
 
+def preload() -> None:
+    """Import what the charts need; half a second that the window's thread is spared."""
+    import_module("numpy")
+    import_module("pyqtgraph")
+
+
 def make_page(key: str, bridge: Bridge, preferences: Preferences) -> Page:
     """Import and build a page. Raises KeyError for an unknown key."""
     module, _, name = BY_KEY[key].target.partition(":")

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from mlops_desktop.ui.bridge import Bridge
-from mlops_desktop.ui.catalogue import PAGES
+from mlops_desktop.ui.catalogue import PAGES, preload
 from mlops_desktop.ui.preferences import Preferences
 from mlops_desktop.ui.reporting import BugReport
 from mlops_desktop.ui.theme import fonts
@@ -88,7 +88,7 @@ class MainWindow(QMainWindow):
     def open_workspace(self, folder: Path) -> WorkspaceView:
         """Show a workspace; it opens in the background."""
         self.close_workspace()
-        view = WorkspaceView(Bridge(folder), self.preferences)
+        view = WorkspaceView(Bridge(folder, preload=preload), self.preferences)
         view.bridge.setParent(view)
         view.searchRequested.connect(self.open_palette)
         view.closeRequested.connect(self._on_view_given_up)

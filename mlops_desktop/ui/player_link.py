@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
 from mlops_desktop.core.processes import program_command
 
-_PATIENCE_MS = 4_000
+_PATIENCE_MS = 1_500
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def render_pages(
                 for key in keys or [info.key for info in PAGES]:
                     view.open(key)
                     page = view.page(key)
-                    wait_until(lambda page=page: page.model is not None and not page.is_asking)  # type: ignore[misc]
+                    wait_until(lambda page=page: page.is_settled)  # type: ignore[misc]
                     prepare(page)
                     settle()
                     name = f"{prefix}{key}-{theme.value}-{width}x{height}.png"

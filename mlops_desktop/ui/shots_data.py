@@ -136,8 +136,8 @@ class StoryTeller:
     def ingest(self, days: int, name: str) -> None:
         import pyarrow.parquet as pq
 
-        from mlops_desktop.data.store import write_version
         from mlops_desktop.core.resources import resource_folder
+        from mlops_desktop.data.store import write_version
 
         table = pq.read_table(resource_folder("samples") / "flights2013" / "flights.parquet")
         rows = table.slice(0, min(days * 880, 60_000))

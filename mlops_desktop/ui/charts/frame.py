@@ -85,7 +85,7 @@ class Chart(QWidget):
         self.canvas = self._make_canvas()
         self._stack.addWidget(self.canvas)
         self._stack.addWidget(self._empty)
-        self._header = QWidget()
+        self._header = QWidget(self)
         self._lay_out()
         self.setAccessibleName(title)
         self.set_empty(self.tr("No data yet"))

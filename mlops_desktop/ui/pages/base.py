@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QSizePolicy, QStackedWidget,
 
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.ui.bridge import Bridge, Query
+from mlops_desktop.ui.pages.stagger import Stagger
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.confirm import Confirmation, ConfirmSheet
 from mlops_desktop.ui.widgets.emptystate import EmptyState
@@ -62,6 +63,7 @@ class Page(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
+        self.stagger = Stagger(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.reload)
@@ -155,6 +157,11 @@ class Page(QWidget):
     def _on_state_action_triggered(self) -> None:
         if self._on_state_action is not None:
             self._on_state_action()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is on screen is the whole of the newest answer."""
+        return self.model is not None and not self.is_asking and self.stagger.is_idle
 
     @property
     def is_built(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -27,7 +29,7 @@ from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.chips import StatusChip
 from mlops_desktop.ui.widgets.labels import caption
-from mlops_desktop.ui.widgets.lifecycle import LifecycleStrip, StepState
+from mlops_desktop.ui.widgets.lifecycle import LifecycleStep, LifecycleStrip, StepState
 from mlops_desktop.ui.widgets.plainlog import PlainLog
 from mlops_desktop.ui.widgets.player import PlayerControls
 from mlops_desktop.ui.widgets.rollout import GuardrailList, ModelCompare, SplitSlider
@@ -121,19 +123,32 @@ class ControlRoomPage(Page):
         layout.setContentsMargins(t.SPACE_2, t.SPACE_1, t.SPACE_4, t.SPACE_1)
         row = QHBoxLayout()
         row.setSpacing(t.SPACE_4)
-        self.strip = LifecycleStrip()
+        self.strip = LifecycleStrip(self._steps())
         self.strip.stepClicked.connect(lambda step: self.openRequested.emit(_STEP_PAGES.get(step, "journal")))
         self.controls = PlayerControls(SPEEDS)
         self.controls.step_button.hide()
         self.controls.set_speed(SPEEDS[1])
         self.controls.playToggled.connect(self._on_play)
         self.controls.speedChanged.connect(self._on_speed)
-        self.controls.setFixedWidth(392)
+        self.controls.setFixedWidth(376)
         row.addWidget(self.strip, 1)
         row.addWidget(self.controls, 0, Qt.AlignmentFlag.AlignVCenter)
         card.body.addLayout(row)
         card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         return card
+
+    def _steps(self) -> list[LifecycleStep]:
+        """The eight steps; the last one's name is short, because the player stands beside it."""
+        return [
+            LifecycleStep("data", self.tr("Data"), "data"),
+            LifecycleStep("train", self.tr("Train"), "experiments"),
+            LifecycleStep("deploy", self.tr("Deploy"), "deploy"),
+            LifecycleStep("traffic", self.tr("Traffic"), "serving"),
+            LifecycleStep("drift", self.tr("Drift"), "monitoring"),
+            LifecycleStep("retrain", self.tr("Retrain"), "retrain"),
+            LifecycleStep("canary", self.tr("Canary"), "canary"),
+            LifecycleStep("promote", self.tr("Promote"), "promote"),
+        ]
 
     def _make_charts(self) -> Card:
         card = Card()
@@ -226,15 +241,18 @@ class ControlRoomPage(Page):
         )
         if state != self._shown_series:
             self._shown_series = state
-            self._show_requests(model, series)
-            self.drift.set_series([Series(self.tr("Drift"), series.times, series.drift)])
             names = tuple(series.metrics)
-            self._show_metric(self.performance, series, performance_name(names))
-            self._show_metric(self.business, series, business_name(names))
-            self.heatmap.set_grid(drift_grid(model.heat, _FEATURES))
+            drift = [Series(self.tr("Drift"), series.times, series.drift)]
+            main, business = performance_name(names), business_name(names)
+            put = self.stagger.put
+            put("requests", lambda: self._show_requests(model, series))
+            put("drift", lambda: self.drift.set_series(drift))
+            put("performance", lambda: self._show_metric(self.performance, series, main))
+            put("business", lambda: self._show_metric(self.business, series, business))
+            put("heatmap", lambda: self.heatmap.set_grid(drift_grid(model.heat, _FEATURES)))
         if model.lane and model.lane[-1].seq != self._shown_lane:
             self._shown_lane = model.lane[-1].seq
-            self.lane.set_events(event_marks(model.lane))
+            self.stagger.put("lane", lambda: self.lane.set_events(event_marks(model.lane)))
 
     def _show_requests(self, model: queries.ControlRoom, series: WindowSeries) -> None:
         roles: dict[str, Role] = {}
@@ -259,7 +277,9 @@ class ControlRoomPage(Page):
     def _show_rollout(self, model: queries.ControlRoom) -> None:
         champion, challenger, rollout = model.champion, model.challenger, model.rollout
         name, other = (f"v{each.number}" if each else "–" for each in (champion, challenger))
-        metrics = compared_metrics(champion, challenger, 3) if champion and challenger else []
+        # One screen: the more guardrails, the fewer metrics.
+        most = max(2, 6 - len(rollout.guardrails)) if rollout is not None else 5
+        metrics = compared_metrics(champion, challenger, most) if champion and challenger else []
         self.compare.set_models(name, other, metrics)
         self.compare.setVisible(bool(metrics))
         self.split.setVisible(rollout is not None)
@@ -267,7 +287,7 @@ class ControlRoomPage(Page):
         if rollout is not None:
             if not self.split.slider.isSliderDown() and not self.split.spin.hasFocus():
                 self.split.set_split(f"v{rollout.primary}", f"v{rollout.canary}", rollout.weight)
-            self.guardrails.set_guardrails(rollout.guardrails)
+            self.guardrails.set_guardrails([structs.replace(g, name=metric_label(g.name)) for g in rollout.guardrails])
             self.rollout_chip.set_status("canary", self.tr("Canary {share}").format(share=f"{rollout.weight:.0%}"))
         elif champion is not None:
             self.rollout_chip.set_status("production", self.tr("{name} in production").format(name=name))
@@ -312,6 +332,8 @@ class ControlRoomPage(Page):
             self.log.append(lines)
         else:
             self.log.set_lines(lines)
+            # Once it is laid out: a list without a height has no end to scroll to.
+            self.stagger.put("log", self.log.view.scrollToBottom)
         self._last_line = fresh[-1].seq
 
     # Doing
@@ -336,7 +358,8 @@ class ControlRoomPage(Page):
             "failed": report.message or self.tr("the replay failed"),
         }
         note = words.get(report.state, "")
-        self.controls.set_date(report.day or self.controls.date.text(), report.fraction, note)
+        day = f"{date.fromisoformat(report.day):%d %b %Y}" if report.day else self.controls.date.text()
+        self.controls.set_date(day, report.fraction, note)
         self.controls.play_button.setEnabled(report.state != "finished")
         if report.message:
             self.controls.note.setToolTip(report.message)

@@ -18,7 +18,7 @@ from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
 from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.marks import drift_grid, event_marks, metric_series
 from mlops_desktop.ui.queries import monitoring as queries
-from mlops_desktop.ui.queries.series import business_name, metric_label, performance_name
+from mlops_desktop.ui.queries.series import WindowSeries, business_name, metric_label, performance_name
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.datatable import DataTable
@@ -146,22 +146,28 @@ class MonitoringPage(Page):
             self.endpoints.clear()
             self.endpoints.addItems(list(model.endpoints))
         self.endpoints.setCurrentText(model.endpoint)
-        self.heatmap.set_grid(drift_grid(model.heat))
+        self.stagger.put("heatmap", lambda: self.heatmap.set_grid(drift_grid(model.heat)))
         if self.feature not in model.heat.features:
             self.feature = _worst(model)
-        self.show_feature(self.feature)
         self._show_latest(model)
         days = model.days
-        self.share.set_series([Series(self.tr("Drift"), days.times, days.drift)])
         names = tuple(days.metrics)
-        for chart, name in ((self.performance, performance_name(names)), (self.business, business_name(names))):
-            metric = days.metrics.get(name)
-            if metric is None:
-                chart.set_empty(self.tr("Labels pending: metrics come when the labels arrive"))
-            else:
-                chart.set_title(metric_label(name), self.tr("95 % interval"))
-                chart.set_metrics(*metric_series(metric))
-        self.lane.set_events(event_marks(model.lane))
+        drift = [Series(self.tr("Drift"), days.times, days.drift)]
+        main, business = performance_name(names), business_name(names)
+        put = self.stagger.put
+        put("feature", lambda: self.show_feature(self.feature))
+        put("performance", lambda: self._show_metric(self.performance, days, main))
+        put("business", lambda: self._show_metric(self.business, days, business))
+        put("share", lambda: self.share.set_series(drift))
+        put("lane", lambda: self.lane.set_events(event_marks(model.lane)))
+
+    def _show_metric(self, chart: MetricChart, days: WindowSeries, name: str) -> None:
+        metric = days.metrics.get(name)
+        if metric is None:
+            chart.set_empty(self.tr("Labels pending: metrics come when the labels arrive"))
+            return
+        chart.set_title(metric_label(name), self.tr("95 % interval"))
+        chart.set_metrics(*metric_series(metric))
 
     def _show_latest(self, model: queries.Monitoring) -> None:
         if not model.windows:

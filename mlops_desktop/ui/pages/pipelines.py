@@ -260,7 +260,7 @@ class ScheduleSheet(QDialog):
         layout.addWidget(Label(title, fonts.Type.PAGE, fonts.SEMIBOLD))
         name_field, self.name = text_field(self.tr("Name"), schedule.name if schedule else "")
         self.name.setReadOnly(schedule is not None)
-        kinds = [(name, name.capitalize()) for name in ("retrain", "monitor", "ingest")]
+        kinds = [(name, name.capitalize()) for name in ("retrain", "monitor")]
         if schedule and schedule.pipeline not in dict(kinds):
             kinds.append((schedule.pipeline, schedule.pipeline.capitalize()))
         pipeline_field, self.pipeline = choice_field(self.tr("Pipeline"), kinds, schedule.pipeline if schedule else "")

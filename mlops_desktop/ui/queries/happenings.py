@@ -13,7 +13,7 @@ LANE_KINDS = ("alias.moved", "rollout.started", "rollout.decided", "alert.raised
 # What the plain-words log leaves out: it is noise there, and is all in the journal's page.
 QUIET_KINDS = {
     "clock.advanced", "pipeline.step.changed", "spec.saved", "report.written", "pipeline.run.started",
-    "schedule.changed", "workspace.created",
+    "schedule.changed", "schedule.fired", "workspace.created",
 }  # fmt: skip
 
 
@@ -68,9 +68,14 @@ def lane(events: Iterable[Event]) -> tuple[Happening, ...]:
 
 def log_lines(events: Iterable[Event]) -> tuple[Happening, ...]:
     """Those that a person wants to read as they come, in the order given."""
-    return tuple(
-        happening(event)
-        for event in events
-        if event.kind not in QUIET_KINDS
-        and not (event.kind == "alias.moved" and event.payload["alias"] != "production")
-    )
+    return tuple(happening(event) for event in events if not _is_quiet(event))
+
+
+def _is_quiet(event: Event) -> bool:
+    """Routine: the clock, single steps, aliases other than `production`, pipelines that run daily and went well."""
+    if event.kind == "alias.moved":
+        return bool(event.payload.get("alias") != "production")
+    if event.kind.startswith("pipeline.run"):
+        is_routine = event.payload.get("pipeline") not in ("retrain", "train", "set up")
+        return event.kind == "pipeline.run.started" or (is_routine and event.payload.get("state") != "failed")
+    return event.kind in QUIET_KINDS

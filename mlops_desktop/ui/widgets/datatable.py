@@ -128,7 +128,7 @@ class DataTable(QWidget):
         view.copyRequested.connect(self.copy_selection)
 
     def _make_toolbar(self) -> QWidget:
-        bar = QWidget()
+        bar = QWidget(self)
         row = QHBoxLayout(bar)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(t.SPACE_2)
