@@ -117,7 +117,7 @@ def _is_kept_helper(process: psutil.Process) -> bool:
         command = " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return True
-    return "resource_tracker" in command or "loky" in command
+    return "resource_tracker" in command or "forkserver" in command or "loky" in command
 
 
 def _wait_until_empty(look: Callable[[], list[Any]]) -> list[Any]:

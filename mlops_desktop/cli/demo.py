@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlops_desktop.cli.output import Answer, note, say, table
 from mlops_desktop.cli.parsing import Commands, add_command
-from mlops_desktop.cli.window import run_window
+from mlops_desktop.cli.window import is_qt_installed, run_window
 from mlops_desktop.core.errors import Conflict, InvalidInput
 from mlops_desktop.pipelines.sample import END, HISTORY_END, create_sample_workspace, sample_folder
 from mlops_desktop.pipelines.summary import LoopSummary, MonthScore, summarise
@@ -134,11 +134,10 @@ def _outputs(folder: Path, out: Path) -> dict[str, str]:
 
 
 def _pictures(folder: Path, out: Path) -> Path | None:
-    import importlib.util
     import subprocess
     import sys
 
-    if importlib.util.find_spec("PySide6") is None:
+    if not is_qt_installed():
         note("No pictures: PySide6 is not installed.")
         return None
     import os

@@ -20,9 +20,17 @@ def _window(arguments: argparse.Namespace) -> Answer:
     return Answer(None, "", run_window(getattr(arguments, "folder", None)))
 
 
+def is_qt_installed() -> bool:
+    """Whether the window could be opened; looks without importing anything."""
+    try:
+        return importlib.util.find_spec("PySide6") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def run_window(folder: Path | None, *, sample: bool = False, play: bool = False) -> int:
     """Open the window; says what to install where Qt is missing."""
-    if importlib.util.find_spec("PySide6") is None:
+    if not is_qt_installed():
         raise EnvironmentProblem(
             "The window needs PySide6, which is not installed.",
             hint='Install it with `pip install "mlops-desktop[gui]"`.',

@@ -45,9 +45,8 @@ def decide(
     tested = TestRows(LABELS[rows], BLOCKS[rows], START)
     current = None if champion is None else Contender("the champion", champion[rows], champion_end)
     baselines = {name: values[rows] for name, values in BASELINES.items()}
-    return judge(
-        spec, tested, Contender("the challenger", challenger[rows], train_end), current, **{"baselines": baselines} | changes
-    )  # fmt: skip
+    contender = Contender("the challenger", challenger[rows], train_end)
+    return judge(spec, tested, contender, current, **({"baselines": baselines} | changes))
 
 
 def failed(verdict: GateVerdict) -> list[str]:
