@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.events import GateDecided
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.models import ModelVersion, Parity, Runtime, Signature
+from mlops_desktop.core.progress import Progress
 from mlops_desktop.core.runs import Run, RunState
 from mlops_desktop.data.ingest import file_origin, ingest
 from mlops_desktop.data.read import read_table
@@ -33,6 +37,7 @@ from mlops_desktop.pipelines.scoring import scores_of
 from mlops_desktop.pipelines.settings import Settings, set_schedules, settings_for
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.rollout import RolloutSpec
+from mlops_desktop.training.fit import one_thread
 from mlops_desktop.training.references import LABEL, SCORE
 from mlops_desktop.training.train import TrainingResult, train
 
@@ -64,19 +69,42 @@ def train_candidates(context: StepContext) -> Output:
     version = registry.datasets.get(settings.spec.data.dataset)
     table = read_table(registry, version)
     is_first = production_version(registry, settings.spec.model.name) is None
-    lengths = settings.candidates[:1] if is_first else settings.candidates
-    runs: list[str] = []
-    previous = 0
-    summaries: list[str] = []
-    for days in sorted(lengths):
-        if runs and _covers_all(settings, table, previous):
+    lengths = settings.candidates[:1] if is_first else _worth_trying(settings, table)
+    reported = _one_at_a_time(context.progress)
+
+    def train_candidate(days: int) -> Run:
+        try:
+            return _train_one(context, settings, version.reference, table, days, reported)
+        finally:
+            registry.close()  # the connection of this thread
+
+    # A fit takes one core, most of it without Python's lock: the candidates share the cores.
+    with one_thread(), ThreadPoolExecutor(max_workers=min(len(lengths), os.cpu_count() or 1)) as pool:
+        runs = list(pool.map(train_candidate, lengths))
+    scores = " and ".join(f"{run.metrics.get('auc', float('nan')):.3f}" for run in runs)
+    summary = f"{len(runs)} candidates trained on {version.reference}, test AUC {scores}"
+    return {"runs": [run.id for run in runs], "dataset_version": version.reference, "summary": summary}
+
+
+def _one_at_a_time(progress: Progress) -> Progress:
+    """A progress that several threads may report to."""
+    lock = threading.Lock()
+
+    def report(fraction: float | None, message: str = "") -> None:
+        with lock:
+            progress(fraction, message)
+
+    return report
+
+
+def _worth_trying(settings: Settings, table: pa.Table) -> list[int]:
+    """The candidates' lengths, shortest first, up to the first one that reaches back to the first row."""
+    lengths: list[int] = []
+    for days in sorted(settings.candidates):
+        lengths.append(days)
+        if _covers_all(settings, table, days):
             break  # a longer history would be the same rows again
-        run = _train_one(context, settings, version.reference, table, days)
-        runs.append(run.id)
-        previous = days
-        summaries.append(f"{run.metrics.get('auc', float('nan')):.3f}")
-    summary = f"{len(runs)} candidates trained on {version.reference}, test AUC {' and '.join(summaries)}"
-    return {"runs": runs, "dataset_version": version.reference, "summary": summary}
+    return lengths
 
 
 def _covers_all(settings: Settings, table: pa.Table, days: int) -> bool:
@@ -85,7 +113,9 @@ def _covers_all(settings: Settings, table: pa.Table, days: int) -> bool:
     return bool(span["max"] - span["min"] <= timedelta(days=days + settings.spec.split.test_days))
 
 
-def _train_one(context: StepContext, settings: Settings, data: str, table: pa.Table, days: int) -> Run:
+def _train_one(
+    context: StepContext, settings: Settings, data: str, table: pa.Table, days: int, progress: Progress
+) -> Run:
     registry, spec = context.registry, settings.spec
     split = msgspec.structs.replace(spec.split, train_days=days)
     candidate = msgspec.structs.replace(spec, split=split)
@@ -94,7 +124,7 @@ def _train_one(context: StepContext, settings: Settings, data: str, table: pa.Ta
     parameters = candidate.parameters() | {"pipeline_run": context.run.id, "trigger": context.run.trigger}
     run = registry.runs.start(spec.model.name, saved.reference, data, parameters)
     try:
-        result = train(candidate, table, registry.clock.now(), context.progress)
+        result = train(candidate, table, registry.clock.now(), progress)
     except AppError as error:
         registry.runs.fail(run, str(error))
         raise
