@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ from mlops_desktop.ui.theme.tokens import Tone
 
 log = logging.getLogger(__name__)
 _SAMPLE_FOLDER = "New York flights 2013"
+_ENGINE_DELAY_MS = 400
 
 
 def run_window(folder: Path | None, *, sample: bool = False, play: bool = False) -> int:
@@ -171,7 +173,8 @@ class Desktop(QObject):
             self.engine.refused.connect(self._on_engine_refused)
             self.engine.failed.connect(self._on_engine_failed)
             self.engine.bug.connect(self.window.report_bug)
-            self.engine.start(after=before)
+            # After the first page is drawn: its start is imports, which the drawing would wait for.
+            QTimer.singleShot(_ENGINE_DELAY_MS, self.engine, partial(self.engine.start, after=before))
         if facts.is_replay and facts.is_writable:
             self.player = PlayerLink(facts.folder, parent=self)
             view.set_player(self.player)

@@ -233,6 +233,8 @@ class _Case:
             return self._proposal(Cause.BUSINESS, Severity.CRITICAL, Action.ROLLBACK, title, {"released": True})
         if not self.lasts(lambda signs: signs.cost_up, Cause.BUSINESS in self.opened):
             return None
+        if self.settings.business_action == "retrain":
+            return self._retraining(Cause.BUSINESS, Severity.WARNING, cost_title(cost))
         return self._proposal(Cause.BUSINESS, Severity.WARNING, Action.INFORM, cost_title(cost), {})
 
     def _drift(self) -> AlertProposal | None:

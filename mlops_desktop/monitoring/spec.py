@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -39,6 +39,8 @@ class MonitoringSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         release_windows: a drop within so many windows after a release asks for a rollback.
         warn_importance: drift of features that carry this share of the importance is a warning, not only information.
         watched_metrics: realised metrics whose breach is a loss of performance.
+        business_action: what a lasting breach of the cost asks for; it may rise with the share of positives alone, which
+            no model can help, so `retrain` is for those who would rather try once too often.
         concept_detectors: whether error streams are given to change detectors.
     """
 
@@ -64,6 +66,7 @@ class MonitoringSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     release_windows: Annotated[int, Meta(ge=0)] = 2
     warn_importance: Share = 0.3
     watched_metrics: tuple[str, ...] = ("auc", "mae")
+    business_action: Literal["inform", "retrain"] = "inform"
     concept_detectors: bool = True
 
     def __post_init__(self) -> None:

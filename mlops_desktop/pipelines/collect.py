@@ -100,7 +100,7 @@ def _append_predictions(registry: Registry, settings: Settings, table: pa.Table)
     dataset = predictions_dataset(settings.endpoint)
     fresh = _newer_than_stored(registry, dataset, table, "time")
     if fresh.num_rows:
-        append_version(registry, dataset, _typed(fresh), _origin(settings), time_column="time")
+        append_version(registry, dataset, _typed(fresh), _origin(registry, settings, dataset), time_column="time")
     return int(fresh.num_rows)
 
 
@@ -143,7 +143,7 @@ def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) ->
             columns[name] = fresh.column(source)
         else:
             columns[name] = pa.nulls(fresh.num_rows)
-    append_version(registry, data.dataset, pa.table(columns), _origin(settings))
+    append_version(registry, data.dataset, pa.table(columns), _origin(registry, settings, data.dataset))
     return int(fresh.num_rows)
 
 
@@ -162,5 +162,8 @@ def _time_end(registry: Registry, version: DatasetVersion, column: str) -> datet
     return datetime.fromisoformat(str(latest_time).replace("Z", "+00:00")) if latest_time else None
 
 
-def _origin(settings: Settings) -> Origin:
-    return Origin(kind="prediction log", name=f"predictions of {settings.endpoint}")
+def _origin(registry: Registry, settings: Settings, dataset: str) -> Origin:
+    """The rows come from the log, and from the version that they are appended to."""
+    before = latest(registry, dataset)
+    parents = (before.reference,) if before is not None else ()
+    return Origin(kind="prediction log", name=f"predictions of {settings.endpoint}", parents=parents)

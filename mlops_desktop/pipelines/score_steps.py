@@ -29,6 +29,8 @@ from mlops_desktop.registry import Registry
 
 Scores = NDArray[np.float64]
 
+_ALL_HISTORY = 3650
+
 
 @register_step("score month")
 def score_month(context: StepContext) -> Output:
@@ -67,10 +69,15 @@ def _policies(registry: Registry, settings: Settings, table: pa.Table) -> dict[s
     scores = {"never": never, "loop": np.asarray(table.column("score").to_numpy(), dtype=np.float64)}
     runs = runs_of(registry, settings.spec.model.name)
     for position, days in enumerate(settings.candidates):
-        name = "always" if position == 0 else f"always {days} days"
+        name = "always" if position == 0 else _name_of(days)
         challengers = [run for run in runs if run.parameters.get("train_days") == days and run.id != first.run]
         scores[name] = _latest_first(registry, challengers, table, never)
     return scores
+
+
+def _name_of(days: int) -> str:
+    """How a further candidate is called: ten years are all there is."""
+    return "always, all history" if days >= _ALL_HISTORY else f"always, {days} days"
 
 
 def _first_in_production(registry: Registry, settings: Settings) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlops_desktop.core.deployments import RolloutState
-from mlops_desktop.core.events import Event, GateDecided, RolloutDecided, ScoreRecorded
+from mlops_desktop.core.events import AliasMoved, Event, GateDecided, RolloutDecided, ScoreRecorded
+from mlops_desktop.governance.promotion import PRODUCTION
 from mlops_desktop.governance.report import write_html
 from mlops_desktop.governance.scores import LoopSummary, MonthScore
 from mlops_desktop.registry import Registry
@@ -22,7 +23,7 @@ def summarise(folder: Path) -> LoopSummary:
         events = [
             event
             for event in registry.journal.all()
-            if event.kind in (ScoreRecorded.kind, GateDecided.kind, RolloutDecided.kind)
+            if event.kind in (ScoreRecorded.kind, GateDecided.kind, RolloutDecided.kind, AliasMoved.kind)
         ]
         scored = {event.payload["month"]: event for event in events if event.kind == ScoreRecorded.kind}
         months = tuple(_month(event, events) for _, event in sorted(scored.items()))
@@ -55,9 +56,15 @@ def _month(event: Event, events: list[Event]) -> MonthScore:
         cost_loop=policies["loop"].get("cost", 0.0),
         promotions=outcomes.count(RolloutState.PROMOTED.value),
         refusals=_refusals(own),
-        rollbacks=outcomes.count(RolloutState.ROLLED_BACK.value),
+        rollbacks=outcomes.count(RolloutState.ROLLED_BACK.value) + sum(_is_return(e) for e in own),
         rows=payload["figures"]["rows"],
     )
+
+
+def _is_return(event: Event) -> bool:
+    """Whether production returned to the version before."""
+    moved = event.kind == AliasMoved.kind and event.payload["alias"] == PRODUCTION
+    return moved and str(event.payload["reason"]).startswith("rollback:")
 
 
 def _refusals(events: list[Event]) -> int:

@@ -46,6 +46,9 @@ class EngineHost(QObject):
 
     def start(self, *, after: EngineHost | None = None) -> None:
         """Begin in the background, once the engine of `after` has ended."""
+        if self._end.is_set():
+            self.stopped.emit()
+            return
         earlier = after._thread if after is not None else None
         self._thread = threading.Thread(target=self._host, args=(earlier,), name="engine-host", daemon=True)
         self._thread.start()

@@ -126,6 +126,8 @@ class WorkspaceView(QWidget):
         wanted = self._history[-1] if self._history else self.preferences.page
         self._history, self._position = [], -1
         self.open(wanted if wanted.partition("/")[0] in BY_KEY else PAGES[0].key)
+        # The page, not the first entry of the rail, has the keyboard at the start.
+        self.stack.currentWidget().setFocus()
 
     def _on_unopenable(self, error: AppError) -> None:
         self.rail.hide()

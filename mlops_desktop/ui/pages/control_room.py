@@ -54,7 +54,7 @@ class ControlRoomPage(Page):
         "window.", "alias.", "rollout.", "alert.", "model.", "gate.", "run.", "pipeline.run", "endpoint.", "dataset.",
         "clock.", "score.", "schedule.fired", "engine.",
     )  # fmt: skip
-    reload_ms = 250
+    reload_ms = 350
 
     playRequested = Signal(bool)
     speedRequested = Signal(float)
@@ -163,6 +163,8 @@ class ControlRoomPage(Page):
         for chart in (self.requests, self.drift, self.performance, self.business):
             chart.caption.hide()
             chart.setMinimumHeight(80)
+            # Else a text that wraps beside them would have the page ask for all the height they would like.
+            chart.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             without_times(chart)
             chart.set_empty(self.tr("Comes with the first traffic"))
             card.add(chart, 1)
@@ -198,6 +200,7 @@ class ControlRoomPage(Page):
         card = Card()
         self.heatmap = DriftHeatmap(self.tr("Drift by feature"), self.tr("about a week a column"))
         self.heatmap.caption.hide()
+        self.heatmap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.heatmap.set_empty(self.tr("Comes with the first judged window"))
         self.heatmap.cellClicked.connect(lambda feature, _window: self.openRequested.emit(f"monitoring/{feature}"))
         card.add(self.heatmap, 1)
@@ -207,6 +210,7 @@ class ControlRoomPage(Page):
     def _make_log(self) -> Card:
         card = Card(self.tr("What happened"))
         self.log = PlainLog()
+        self.log.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.log.lineActivated.connect(lambda seq: self.openRequested.emit(f"journal/{seq}"))
         card.add(self.log, 1)
         return card
@@ -279,7 +283,7 @@ class ControlRoomPage(Page):
         name, other = (f"v{each.number}" if each else "–" for each in (champion, challenger))
         # One screen: the more guardrails, the fewer metrics.
         most = max(2, 6 - len(rollout.guardrails)) if rollout is not None else 5
-        metrics = compared_metrics(champion, challenger, most) if champion and challenger else []
+        metrics = compared_metrics(champion, challenger, most) if champion else []
         self.compare.set_models(name, other, metrics)
         self.compare.setVisible(bool(metrics))
         self.split.setVisible(rollout is not None)

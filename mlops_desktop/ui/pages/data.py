@@ -138,7 +138,6 @@ class DataPage(Page):
             head = QListWidgetItem(name)
             head.setFlags(Qt.ItemFlag.NoItemFlags)
             head.setFont(fonts.font(fonts.Type.BODY, fonts.SEMIBOLD))
-            head.setForeground(self.palette().text())
             head.setSizeHint(QSize(0, t.ROW_COMFORTABLE))
             self.list.addItem(head)
             for version in versions:

@@ -11,13 +11,12 @@ from mlops_desktop.ui.widgets.figures import NO_VALUE, fixed
 from mlops_desktop.ui.widgets.rollout import ComparedMetric
 
 
-def compared_metrics(champion: ModelVersion, challenger: ModelVersion, most: int = 5) -> list[ComparedMetric]:
-    """What both versions measured at registration, the challenger's second."""
-    names = [name for name in challenger.metrics if name in champion.metrics][:most]
+def compared_metrics(champion: ModelVersion, challenger: ModelVersion | None, most: int = 5) -> list[ComparedMetric]:
+    """What both versions measured at registration, the challenger's second; its figures are open while there is none."""
+    others = challenger.metrics if challenger is not None else dict.fromkeys(champion.metrics)
+    names = [name for name in others if name in champion.metrics][:most]
     return [
-        ComparedMetric(
-            metric_label(name), champion.metrics[name], challenger.metrics[name], is_higher_better(name), decimals=4
-        )
+        ComparedMetric(metric_label(name), champion.metrics[name], others[name], is_higher_better(name), decimals=4)
         for name in names
     ]
 

@@ -150,8 +150,8 @@ class ServingPage(Page):
         self.versions.set_never_set_up(
             self.tr("No traffic"), self.tr("Figures come with the first requests."), "", "serving"
         )
-        FittingColumns(self.versions, "role", ("p50",))
-        self.versions.setFixedHeight(34 + 2 * t.ROW_COMPACT)
+        FittingColumns(self.versions, "role", ("p50", "rate", "p99"))
+        self.versions.setFixedHeight(40 + 2 * t.ROW_COMPACT)
         self.versions.set_rows({spec.key: () for spec in self.versions.model.specs})
         card.add(self.split)
         card.add(self.no_canary)
