@@ -38,6 +38,8 @@ def test_the_window_is_painted_on_the_screen_and_answers_keys(window: MainWindow
     view = window.open_workspace(folder)
     with qtbot.waitExposed(window):
         window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=10_000)
     assert QGuiApplication.platformName() not in {"offscreen", "minimal"}
     qtbot.waitUntil(lambda: view.current is not None and view.current.is_settled, timeout=20_000)
     rail = (window.rect().left() + 4, window.height() // 2)

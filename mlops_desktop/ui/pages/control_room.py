@@ -100,12 +100,12 @@ class ControlRoomPage(Page):
         middle.setSpacing(t.SPACE_3)
         middle.addWidget(self._make_charts(), 1)
         middle.addWidget(self._make_rollout())
-        column.addLayout(middle, 5)
+        column.addLayout(middle, 10)
         bottom = QHBoxLayout()
         bottom.setSpacing(t.SPACE_3)
         bottom.addWidget(self._make_heatmap(), 1)
         bottom.addWidget(self._make_log(), 1)
-        column.addLayout(bottom, 3)
+        column.addLayout(bottom, 1)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -162,7 +162,7 @@ class ControlRoomPage(Page):
         self.link = TimeLink(self)
         for chart in (self.requests, self.drift, self.performance, self.business):
             chart.caption.hide()
-            chart.setMinimumHeight(80)
+            chart.setMinimumHeight(92)
             # Else a text that wraps beside them would have the page ask for all the height they would like.
             chart.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             without_times(chart)

@@ -12,7 +12,7 @@ from mlops_desktop.ui.widgets.rollout import ComparedMetric
 
 
 def compared_metrics(champion: ModelVersion, challenger: ModelVersion | None, most: int = 5) -> list[ComparedMetric]:
-    """What both versions measured at registration, the challenger's second; its figures are open while there is none."""
+    """What both versions measured at registration, the challenger's second (none: no figures)."""
     others = challenger.metrics if challenger is not None else dict.fromkeys(champion.metrics)
     names = [name for name in others if name in champion.metrics][:most]
     return [

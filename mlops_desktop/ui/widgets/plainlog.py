@@ -188,9 +188,9 @@ class PlainLog(QWidget):
             self.view.scrollToBottom()
 
     def _widen(self, lines: Sequence[LogLine]) -> None:
-        longest = max((line.time for line in lines[-200:]), key=len, default="")
         font = fonts.font(fonts.Type.TABLE)
-        self._delegate.time_width = max(self._delegate.time_width, text_width(longest, font) + 2)
+        widest = max((text_width(text, font) for text in {line.time for line in lines[-200:]}), default=0.0)
+        self._delegate.time_width = max(self._delegate.time_width, widest + 2)
 
     def _on_activated(self, index: QModelIndex) -> None:
         self.lineActivated.emit(self._model.lines[index.row()].seq)

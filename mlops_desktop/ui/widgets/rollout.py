@@ -202,6 +202,8 @@ class ModelCompare(QWidget):
             paint_text(painter, cells[1], fixed(metric.champion, metric.decimals), tokens.text, font, _RIGHT)
             paint_text(painter, cells[2], fixed(metric.challenger, metric.decimals), tokens.text, strong, _RIGHT)
             paint_text(painter, cells[3], signed(metric.difference, metric.decimals), tokens.secondary, font, _RIGHT)
+            if metric.challenger is None:
+                continue
             style = status_style(metric.verdict)
             width = min(chip_width(style.word), cells[4].width())
             middle = top + (t.ROW_COMFORTABLE - CHIP_HEIGHT) / 2
