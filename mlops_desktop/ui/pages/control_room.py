@@ -162,7 +162,7 @@ class ControlRoomPage(Page):
         self.link = TimeLink(self)
         for chart in (self.requests, self.drift, self.performance, self.business):
             chart.caption.hide()
-            chart.setMinimumHeight(92)
+            chart.setMinimumHeight(88)
             # Else a text that wraps beside them would have the page ask for all the height they would like.
             chart.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             without_times(chart)
@@ -204,7 +204,7 @@ class ControlRoomPage(Page):
         self.heatmap.set_empty(self.tr("Comes with the first judged window"))
         self.heatmap.cellClicked.connect(lambda feature, _window: self.openRequested.emit(f"monitoring/{feature}"))
         card.add(self.heatmap, 1)
-        card.setMinimumHeight(216)
+        card.setMinimumHeight(234)
         return card
 
     def _make_log(self) -> Card:
