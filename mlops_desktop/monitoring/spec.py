@@ -39,8 +39,8 @@ class MonitoringSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         release_windows: a drop within so many windows after a release asks for a rollback.
         warn_importance: drift of features that carry this share of the importance is a warning, not only information.
         watched_metrics: realised metrics whose breach is a loss of performance.
-        business_action: what a lasting breach of the cost asks for; the cost may rise with the share of positives alone,
-            which no model can help, so `retrain` is for those who would rather try once too often.
+        business_action: what a lasting breach of the cost asks for; the cost rises with the share of positives too,
+            against which no model helps, so `retrain` is for those who would rather try once too often.
         concept_detectors: whether error streams are given to change detectors.
     """
 
