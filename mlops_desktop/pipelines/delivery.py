@@ -5,13 +5,14 @@ The wanted state is derived from aliases and rollouts each time anew; nobody has
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import datetime
 
 import msgspec
 
-from mlops_desktop.core.deployments import Endpoint, EndpointState
-from mlops_desktop.core.errors import AppError
+from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
+from mlops_desktop.core.errors import AppError, Conflict
 from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.governance.promotion import PREVIOUS, production_version
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
@@ -49,12 +50,8 @@ class Delivery:
         """Bring rollouts on, then the gateway to what is recorded by now."""
         if time_moved or not self._registry.is_replay:
             self._rollouts.bring_on(now)
-        endpoints = self._registry.endpoints.all()
-        wanted = [endpoint for endpoint in endpoints if endpoint.state in _WANTED]
-        config = self._configuration(wanted)
-        if config != self._config:
-            self._apply(config, wanted)
-        for endpoint in endpoints:
+        self._serve()
+        for endpoint in self._registry.endpoints.all():
             if endpoint.state is EndpointState.STOPPING:
                 self._put(endpoint, EndpointState.STOPPED, "stopped")
 
@@ -85,6 +82,26 @@ class Delivery:
         for endpoint in self._registry.endpoints.left_serving():
             self._put(endpoint, EndpointState.STARTING, "waits for the engine")
 
+    def _serve(self) -> None:
+        """Bring the gateway to what is recorded, and what is recorded to what the gateway does."""
+        wanted = [endpoint for endpoint in self._registry.endpoints.all() if endpoint.state in _WANTED]
+        config = self._configuration(wanted)
+        if config != self._config or self._is_to_move(wanted):
+            self._apply(config, wanted)
+        elif self._is_running() and any(endpoint.state is EndpointState.STARTING for endpoint in wanted):
+            self._record_outcome(SupervisorState.RUNNING, "")
+
+    def _is_running(self) -> bool:
+        supervisor = self._supervisor
+        return supervisor is not None and supervisor.is_alive and supervisor.outcome.state is SupervisorState.RUNNING
+
+    def _is_to_move(self, wanted: list[Endpoint]) -> bool:
+        """Whether an endpoint was asked for at another port than the gateway's."""
+        supervisor = self._supervisor
+        return supervisor is not None and any(
+            e.state is EndpointState.STARTING and e.port not in (0, supervisor.port) for e in wanted
+        )
+
     def _configuration(self, wanted: list[Endpoint]) -> GatewayConfig | None:
         served = tuple(found for endpoint in wanted if (found := self._served_or_failed(endpoint)) is not None)
         if not served:
@@ -105,13 +122,25 @@ class Delivery:
             return None
         route = Route(primary=production.number)
         rollout = self._registry.rollouts.running(endpoint.name)
-        if rollout is not None and rollout.canary != production.number:
+        is_canary_served = rollout is not None and rollout.canary != production.number
+        if rollout is not None and is_canary_served and not self._ends_for_damage(rollout):
             route = Route(primary=production.number, canary=rollout.canary, weight=rollout.weight)
         previous = self._registry.models.alias(endpoint.model, PREVIOUS)
-        # The version before stays warm, so that a rollback takes effect at once.
-        kept = dict.fromkeys((*route.numbers, *((previous.number,) if previous else ())))
-        versions = tuple(self._served_version(endpoint.model, number) for number in kept)
-        return ServedEndpoint(name=endpoint.name, model=endpoint.model, versions=versions, route=route)
+        versions = [self._served_version(endpoint.model, number) for number in route.numbers]
+        if previous is not None and previous.number not in route.numbers:
+            # The version before stays warm, so that a rollback takes effect at once.
+            with contextlib.suppress(AppError):
+                versions.append(self._served_version(endpoint.model, previous.number))
+        return ServedEndpoint(name=endpoint.name, model=endpoint.model, versions=tuple(versions), route=route)
+
+    def _ends_for_damage(self, rollout: Rollout) -> bool:
+        """End a rollout whose canary is missing or damaged: that is no reason to stop serving the primary."""
+        try:
+            self._served_version(rollout.model, rollout.canary)
+        except AppError as error:
+            self._registry.rollouts.decide(rollout, RolloutState.ROLLED_BACK, f"cannot be served: {error}")
+            return True
+        return False
 
     def _served_version(self, model: str, number: int) -> ServedVersion:
         version = self._registry.models.get(f"{model}@{number}")
@@ -132,21 +161,46 @@ class Delivery:
 
     def _apply(self, config: GatewayConfig | None, wanted: list[Endpoint]) -> None:
         try:
-            if config is None:
-                self._stop()
-            elif self._supervisor is None or self._supervisor.outcome.state is not SupervisorState.RUNNING:
-                self._start(config, wanted)
+            self._hand_over(config, wanted)
+            self._config = config
+        except Conflict as error:
+            if self._end_canaries(str(error)):
+                self._serve()
             else:
-                self._supervisor.configure(config)
-                applied = self._supervisor.wait_applied(_APPLY_SECONDS)
-                if applied.error:
-                    self._fail(wanted, applied.error)
+                self._give_up(wanted, str(error))
         except AppError as error:
-            self._fail(wanted, str(error))
-        self._config = config
+            self._give_up(wanted, str(error))
+
+    def _hand_over(self, config: GatewayConfig | None, wanted: list[Endpoint]) -> None:
+        """Raises `Conflict` when a version cannot be loaded, and other errors when the gateway cannot run."""
+        supervisor = self._supervisor
+        if config is None:
+            self._stop()
+        elif supervisor is None or not self._is_running() or self._is_to_move(wanted):
+            self._stop()
+            self._start(config, wanted)
+        else:
+            supervisor.configure(config)
+            if error := supervisor.wait_applied(_APPLY_SECONDS).error:
+                raise Conflict(error)
+            self._record_outcome(SupervisorState.RUNNING, "")
+
+    def _end_canaries(self, reason: str) -> bool:
+        """Take back the canaries that may be why a configuration was refused; False where there is none."""
+        running = [r for e in self._registry.endpoints.all() if (r := self._registry.rollouts.running(e.name))]
+        for rollout in running:
+            self._registry.rollouts.decide(rollout, RolloutState.ROLLED_BACK, f"cannot be served: {reason}")
+        return bool(running)
+
+    def _give_up(self, wanted: list[Endpoint], reason: str) -> None:
+        """Nothing is served until somebody asks for it again."""
+        self._stop()
+        self._config = None
+        self._fail(wanted, reason)
 
     def _start(self, config: GatewayConfig, wanted: list[Endpoint]) -> None:
-        port = next((endpoint.port for endpoint in wanted if endpoint.port), 0)
+        asked_first = sorted(wanted, key=lambda endpoint: endpoint.state is not EndpointState.STARTING)
+        port = next((endpoint.port for endpoint in asked_first if endpoint.port), 0)
         folder = self._registry.folder
         self._supervisor = Supervisor(folder / "spool", folder / "logs", port=port)
         self._clock = None
