@@ -1,4 +1,4 @@
-"""Packages of the distribution: the rooms, and the bundled files of `resources/`, which live beside them in the source."""
+"""Packages of the distribution: the rooms, and the bundled files of `resources/`, which live beside them."""
 
 from pathlib import Path
 
