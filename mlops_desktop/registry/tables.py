@@ -7,176 +7,99 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import (
-    BlobField,
-    CharField,
-    CompositeKey,
-    FloatField,
-    IntegerField,
-    Model,
-    SqliteDatabase,
-    TextField,
-)
+from peewee import BlobField, CharField, CompositeKey, Field, FloatField, IntegerField, Model, SqliteDatabase, TextField
 
 SCHEMA_VERSION = 1
+
+
+def _table(
+    name: str,
+    fields: dict[str, Field],
+    *,
+    primary: tuple[str, ...] = (),
+    indexes: dict[tuple[str, ...], bool] | None = None,
+) -> Any:
+    """A peewee model. `indexes` tells for each group of columns whether it is unique."""
+    options: dict[str, Any] = {"table_name": name, "indexes": tuple((indexes or {}).items())}
+    if primary:
+        options["primary_key"] = CompositeKey(*primary)
+    metaclass: Any = type(Model)
+    return metaclass(name, (Model,), {**fields, "Meta": type("Meta", (), options)})
+
+
+def _rows(name: str, fields: dict[str, Field], **options: Any) -> Any:
+    """A table of structs: its key columns and their `body`."""
+    return _table(name, {**fields, "body": BlobField()}, **options)
+
+
+def _id() -> Field:
+    return CharField(primary_key=True)
+
+
+def _key() -> Field:
+    return CharField(index=True)
 
 
 class Tables:
     """The peewee models of one open database."""
 
     def __init__(self, database: SqliteDatabase) -> None:
-        class Base(Model):
-            class Meta:
-                legacy_table_names = False
-
-        class Meta(Base):
-            key = CharField(primary_key=True)
-            value = TextField()
-
-        class Journal(Base):
-            seq = IntegerField(primary_key=True)
-            time = CharField(index=True)
-            recorded = CharField()
-            actor = CharField()
-            kind = CharField(index=True)
-            subject = CharField(index=True)
-            payload = BlobField()
-            previous = CharField()
-            hash = CharField()
-
-        class DatasetVersionRow(Base):
-            id = CharField(primary_key=True)
-            dataset = CharField()
-            number = IntegerField()
-            content_id = CharField(index=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "dataset_version"
-                indexes = ((("dataset", "number"), True),)
-
-        class SpecRow(Base):
-            id = CharField()
-            name = CharField()
-            number = IntegerField()
-            body = BlobField()
-
-            class Meta:
-                table_name = "spec"
-                primary_key = CompositeKey("name", "number")
-
-        class RunRow(Base):
-            id = CharField(primary_key=True)
-            experiment = CharField(index=True)
-            state = CharField(index=True)
-            started = CharField(index=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "run"
-
-        class ModelVersionRow(Base):
-            id = CharField(primary_key=True)
-            model = CharField()
-            number = IntegerField()
-            run = CharField(index=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "model_version"
-                indexes = ((("model", "number"), True),)
-
-        class AliasRow(Base):
-            model = CharField()
-            name = CharField()
-            number = IntegerField()
-            body = BlobField()
-
-            class Meta:
-                table_name = "alias"
-                primary_key = CompositeKey("model", "name")
-
-        class EndpointRow(Base):
-            name = CharField(primary_key=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "endpoint"
-
-        class RolloutRow(Base):
-            id = CharField(primary_key=True)
-            endpoint = CharField(index=True)
-            state = CharField(index=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "rollout"
-
-        class WindowRow(Base):
-            id = CharField(primary_key=True)
-            endpoint = CharField()
-            kind = CharField()
-            start = CharField()
-            drift_score = FloatField()
-            body = BlobField()
-
-            class Meta:
-                table_name = "monitoring_window"
-                indexes = ((("endpoint", "kind", "start"), False),)
-
-        class AlertRow(Base):
-            id = CharField(primary_key=True)
-            number = IntegerField(unique=True)
-            endpoint = CharField()
-            cause = CharField()
-            state = CharField(index=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "alert"
-
-        class PipelineRunRow(Base):
-            id = CharField(primary_key=True)
-            pipeline = CharField(index=True)
-            state = CharField(index=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "pipeline_run"
-
-        class ScheduleRow(Base):
-            name = CharField(primary_key=True)
-            body = BlobField()
-
-            class Meta:
-                table_name = "schedule"
-
-        self.meta: Any = Meta
-        self.journal: Any = Journal
-        self.dataset_version: Any = DatasetVersionRow
-        self.spec: Any = SpecRow
-        self.run: Any = RunRow
-        self.model_version: Any = ModelVersionRow
-        self.alias: Any = AliasRow
-        self.endpoint: Any = EndpointRow
-        self.rollout: Any = RolloutRow
-        self.window: Any = WindowRow
-        self.alert: Any = AlertRow
-        self.pipeline_run: Any = PipelineRunRow
-        self.schedule: Any = ScheduleRow
-        self.all: list[Any] = [
-            Meta,
-            Journal,
-            DatasetVersionRow,
-            SpecRow,
-            RunRow,
-            ModelVersionRow,
-            AliasRow,
-            EndpointRow,
-            RolloutRow,
-            WindowRow,
-            AlertRow,
-            PipelineRunRow,
-            ScheduleRow,
-        ]
+        self.meta = _table("meta", {"key": _id(), "value": TextField()})
+        self.journal = _table(
+            "journal",
+            {
+                "seq": IntegerField(primary_key=True),
+                "time": _key(),
+                "recorded": CharField(),
+                "actor": CharField(),
+                "kind": _key(),
+                "subject": _key(),
+                "payload": BlobField(),
+                "previous": CharField(),
+                "hash": CharField(),
+            },
+        )
+        self.dataset_version = _rows(
+            "dataset_version",
+            {"id": _id(), "dataset": CharField(), "number": IntegerField(), "content_id": _key()},
+            indexes={("dataset", "number"): True},
+        )
+        self.spec = _rows(
+            "spec", {"id": CharField(), "name": CharField(), "number": IntegerField()}, primary=("name", "number")
+        )
+        self.run = _rows("run", {"id": _id(), "experiment": _key(), "state": _key(), "started": _key()})
+        self.model_version = _rows(
+            "model_version",
+            {"id": _id(), "model": CharField(), "number": IntegerField(), "run": _key()},
+            indexes={("model", "number"): True},
+        )
+        self.alias = _rows(
+            "alias", {"model": CharField(), "name": CharField(), "number": IntegerField()}, primary=("model", "name")
+        )
+        self.endpoint = _rows("endpoint", {"name": _id()})
+        self.rollout = _rows("rollout", {"id": _id(), "endpoint": _key(), "state": _key()})
+        self.window = _rows(
+            "monitoring_window",
+            {
+                "id": _id(),
+                "endpoint": CharField(),
+                "kind": CharField(),
+                "start": CharField(),
+                "drift_score": FloatField(),
+            },
+            indexes={("endpoint", "kind", "start"): False},
+        )
+        self.alert = _rows(
+            "alert",
+            {
+                "id": _id(),
+                "number": IntegerField(unique=True),
+                "endpoint": CharField(),
+                "cause": CharField(),
+                "state": _key(),
+            },
+        )
+        self.pipeline_run = _rows("pipeline_run", {"id": _id(), "pipeline": _key(), "state": _key()})
+        self.schedule = _rows("schedule", {"name": _id()})
+        self.all: list[Any] = list(vars(self).values())
         database.bind(self.all, bind_refs=False, bind_backrefs=False)
