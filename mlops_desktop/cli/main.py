@@ -47,14 +47,19 @@ def main(argv: list[str]) -> int:
         parser.print_usage(sys.stderr)
         return 2
     try:
-        answer: Answer = arguments.run(arguments)
+        return _answered(arguments)
     except AppError as error:
         return _fail(error, as_json_wanted=getattr(arguments, "json", False))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader went away, as `head` does. What is left to print has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _answered(arguments: argparse.Namespace) -> int:
+    answer: Answer = arguments.run(arguments)
     if getattr(arguments, "json", False):
         say(as_json(answer.data))
     elif answer.text:

@@ -31,8 +31,8 @@ def export_model(registry: Registry, reference: str, folder: Path) -> Path:
     """Write the version into `folder`, which must be new or empty. Returns the folder."""
     version = registry.models.get(reference)
     content = registry.objects.read_bytes(version.artifacts["original"])
-    if folder.exists() and any(folder.iterdir()):
-        raise Conflict(f"{folder} is not empty.", hint="Choose a new folder.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Conflict(f"{folder} is not an empty folder.", hint="Choose a new folder.")
     files = {
         "MLmodel": _mlmodel(version).encode(),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements()).encode(),
