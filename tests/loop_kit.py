@@ -141,7 +141,7 @@ def log_predictions(
 def log_labels(registry: Registry, table: pa.Table, *, delay: timedelta = timedelta(hours=20)) -> None:
     writer = LogWriter(registry.folder / "spool" / ENDPOINT)
     frames = [
-        encode_record(FeedbackRecord(row["trip"], int(row["late"]), at := to_micros(row["at"] + delay), at, ENDPOINT))
+        encode_record(FeedbackRecord(row["trip"], row["late"], at := to_micros(row["at"] + delay), at, ENDPOINT))
         for row in table.to_pylist()
     ]
     writer.append(b"".join(frames))

@@ -100,8 +100,18 @@ def _append_predictions(registry: Registry, settings: Settings, table: pa.Table)
     dataset = predictions_dataset(settings.endpoint)
     fresh = _newer_than_stored(registry, dataset, table, "time")
     if fresh.num_rows:
+        fresh = _with_labels_as_numbers(fresh, settings)
         append_version(registry, dataset, _typed(fresh), _origin(registry, settings, dataset), time_column="time")
     return int(fresh.num_rows)
+
+
+def _with_labels_as_numbers(table: pa.Table, settings: Settings) -> pa.Table:
+    """Labels that are words become 1 for the positive one and 0 for any other, as scores are of the positive one."""
+    label = table.column("label")
+    if not pa.types.is_string(label.type):
+        return table
+    numbers = pc.cast(pc.equal(label, str(settings.spec.model.positive)), pa.float64())
+    return table.set_column(table.column_names.index("label"), "label", numbers)
 
 
 def _typed(table: pa.Table) -> pa.Table:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from loop_kit import (
     ENDPOINT,
@@ -21,6 +23,7 @@ from loop_kit import (
 
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
+from mlops_desktop.data.ingest import ingest
 from mlops_desktop.data.read import read_table
 from mlops_desktop.pipelines import collect as collecting
 from mlops_desktop.pipelines import runner, steps
@@ -149,6 +152,32 @@ def test_a_history_without_a_named_time_column_is_appended_to_all_the_same(regis
     for _ in range(2):
         collect(registry, at=2)
     assert registry.datasets.get("plain").rows == HISTORY_DAYS * 40 + 5
+
+
+def test_labels_that_are_words_are_learned_as_words_and_judged_as_numbers(registry: Registry) -> None:
+    words = trips()
+    index = words.column_names.index("late")
+    named = pc.if_else(pc.equal(words.column("late"), 1), "late", "on time")
+    data = registry.folder.parent / "words.parquet"
+    pq.write_table(words.set_column(index, "late", named), data)
+    text = registry.specs.get("late").text.replace('"trips"', '"words"').replace("positive = 1", 'positive = "late"')
+    registry.specs.save("late", text)
+    ingest(registry, data, "words", time_column="at")
+    done = run_pipeline(registry, "retrain")
+    assert done.state is RunState.SUCCEEDED, done.reason
+    served = trips(10, start=END, per_day=20)
+    log_predictions(registry, served, labelled=False)
+    log_labels(
+        registry, served.set_column(index, "late", pc.if_else(pc.equal(served.column("late"), 1), "late", "on time"))
+    )
+    registry.advance_clock(END + 11 * DAY)
+    done = run_pipeline(registry, "monitor")
+    assert done.state is RunState.SUCCEEDED, done.reason
+    labels = read_table(registry, f"{ENDPOINT}.predictions@latest").column("label").to_pylist()
+    assert labels == [float(late) for late in served.column("late").to_pylist()]
+    learned = read_table(registry, "words@latest").column("late").to_pylist()[-200:]
+    assert learned == ["late" if late else "on time" for late in served.column("late").to_pylist()]
+    assert run_pipeline(registry, "retrain").state is RunState.SUCCEEDED
 
 
 def test_the_bookmark_is_json(registry: Registry) -> None:
