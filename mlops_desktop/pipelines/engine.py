@@ -106,7 +106,14 @@ class Engine:
                 raise
         finally:
             self._started.set()
+            self._end(rounds)
+
+    def _end(self, rounds: EngineRounds) -> None:
+        """Also where the workspace has become unusable: what the engine started is ended in any case."""
+        try:
             rounds.end(self.failure)
+        except AppError as error:
+            self.failure = self.failure or str(error)
 
 
 class EngineRounds:
@@ -148,11 +155,14 @@ class EngineRounds:
     def end(self, failure: str) -> None:
         """Stop what was started. A run that is cut off goes on with the next engine."""
         self._alarm.close()
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.close()
-            self.registry.pipeline_runs.requeue(self._worker.run_id, "the engine stopped")
-        self.delivery.end()
+        worker = self._worker
+        try:
+            if worker is not None:
+                worker.kill()
+                worker.close()
+                self.registry.pipeline_runs.requeue(worker.run_id, "the engine stopped")
+        finally:
+            self.delivery.end()
         self.registry.record(self._changed(f"failed: {failure}" if failure else "stopped"), self.registry.name)
         write_engine_state(self.registry.folder, EngineState(pid=0, running=False))
         self.registry.close()

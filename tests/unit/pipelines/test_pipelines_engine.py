@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from loop_kit import ENDPOINT, endpoint, make_served_workspace, make_workspace, wait_until
 
@@ -152,6 +153,25 @@ def test_a_running_engine_carries_out_cancels_and_stops(tmp_path: Path) -> None:
     assert engine.failure == "" and not engine.is_running
     assert not read_engine_state(workspace.folder).running
     workspace.close()
+
+
+def test_an_engine_whose_workspace_is_taken_away_says_why_it_ended_and_leaves_nothing_running(tmp_path: Path) -> None:
+    workspace = make_served_workspace(tmp_path)
+    engine = Engine(workspace.folder)
+    assert engine.start()
+    try:
+        wait_until(lambda: workspace.registry.endpoints.get(ENDPOINT).state is EndpointState.SERVING)
+        gateway = workspace.registry.endpoints.get(ENDPOINT).pid
+        registry = workspace.registry
+        with registry.transaction():
+            registry._database.tables.meta.drop_table()
+            registry._database.tables.endpoint.drop_table()
+        wait_until(lambda: not engine.is_running)
+        assert "could not be used" in engine.failure
+        wait_until(lambda: gateway is not None and not psutil.pid_exists(gateway))
+    finally:
+        engine.stop()
+        workspace.close()
 
 
 # Serving what is recorded
