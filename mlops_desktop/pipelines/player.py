@@ -151,8 +151,10 @@ class Player:
 
     def _wait_for_endpoint(self) -> None:
         deadline = time.monotonic() + _SETTLING_PATIENCE
+        no_engine_deadline = time.monotonic() + _ENGINE_PATIENCE
         while not self._control.is_stopped:
             self._raise_if_set_up_failed()
+            self._raise_without_engine(no_engine_deadline)
             endpoints = {endpoint.name: endpoint for endpoint in self._registry.endpoints.all()}
             found = endpoints.get(ENDPOINT)
             if found is not None and found.state is EndpointState.SERVING:
@@ -177,10 +179,7 @@ class Player:
             state = read_engine_state(self._registry.folder)
             if state.settled is not None and state.settled >= moment:
                 return
-            if not state.running and time.monotonic() > no_engine_deadline:
-                raise EnvironmentProblem(
-                    "No engine runs on this workspace.", hint="Open it in the window, or start `mlops-desktop agent`."
-                )
+            self._raise_without_engine(no_engine_deadline)
             if time.monotonic() > deadline:
                 raise EnvironmentProblem(
                     "The engine has not come to rest for five minutes.",
@@ -197,6 +196,12 @@ class Player:
                     "The last pipeline run did not end within five minutes.", hint="See logs/worker.log."
                 )
             self._control.wait(0.05)
+
+    def _raise_without_engine(self, deadline: float) -> None:
+        if time.monotonic() > deadline and not read_engine_state(self._registry.folder).running:
+            raise EnvironmentProblem(
+                "No engine runs on this workspace.", hint="Open it in the window, or start `mlops-desktop agent`."
+            )
 
     def _address(self) -> tuple[str, int]:
         endpoint = self._registry.endpoints.get(ENDPOINT)
