@@ -12,18 +12,22 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 from msgspec import Struct
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.pipelines import MissedRunPolicy, Schedule
 
 _LATE = timedelta(hours=12)
+_COUNTED = 1_000
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 class Due(Struct, frozen=True):
-    """A schedule whose time has come. `missed` counts earlier times that passed unseen; `runs` is what policy says."""
+    """A schedule whose time has come. `runs` is what its policy says.
+
+    `missed` counts earlier times that passed unseen, to a thousand.
+    """
 
     schedule: Schedule
     due: datetime
@@ -95,6 +99,8 @@ def _due(schedule: Schedule, now: datetime) -> Due:
     following = next_times(schedule.cron, latest, 1)
     while following and following[0] <= now:
         latest, missed = following[0], missed + 1
+        if missed == _COUNTED:
+            latest = _newest(schedule.cron, now)
         following = next_times(schedule.cron, latest, 1)
     late = now - latest > _LATE
     return Due(
@@ -104,6 +110,17 @@ def _due(schedule: Schedule, now: datetime) -> Due:
         missed=missed,
         runs=not (late and schedule.missed is MissedRunPolicy.SKIP),
     )
+
+
+def _newest(cron: str, now: datetime) -> datetime:
+    """The last time up to `now`, found without going through all before it."""
+    for span in (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=400), timedelta(days=4_000)):
+        found = [moment for moment in next_times(cron, now - span, 1) if moment <= now]
+        while found and (following := next_times(cron, found[0], 1)) and following[0] <= now:
+            found = following
+        if found:
+            return found[0]
+    return now
 
 
 class Alarm:
@@ -122,7 +139,9 @@ class Alarm:
         self._times = times
         self._scheduler.remove_all_jobs()
         for moment in times:
-            self._scheduler.add_job(self._wake, DateTrigger(moment), misfire_grace_time=None)
+            # Once a century rather than once: a job that is done is removed, which may fail while `close` is called.
+            trigger = IntervalTrigger(days=36_500, start_date=moment, timezone=UTC)
+            self._scheduler.add_job(self._wake, trigger, misfire_grace_time=None)
 
     def close(self) -> None:
         self._scheduler.shutdown(wait=False)

@@ -86,6 +86,14 @@ def test_missed_times_are_made_up_for_by_one_run() -> None:
     assert due.next_at == MONDAY + 5 * DAY + 5 * HOUR
 
 
+@pytest.mark.parametrize("cron", ["* * * * *", "*/7 3 * * *", "30 * * * mon"])
+def test_years_without_engine_are_caught_up_with_without_counting_every_minute(cron: str) -> None:
+    now = MONDAY + 1_500 * DAY + timedelta(minutes=3, seconds=20)
+    (due,) = due_at([planned(schedule(cron), MONDAY)], now)
+    assert due.missed == 1_000 and due.due <= now and due.next_at is not None and due.next_at > now
+    assert next_times(cron, due.due, 1) == [due.next_at]
+
+
 @pytest.mark.parametrize(("late", "runs"), [(HOUR, True), (12 * HOUR, True), (13 * HOUR, False), (23 * HOUR, False)])
 def test_a_schedule_may_skip_what_it_missed_by_half_a_day(late: timedelta, runs: bool) -> None:
     nightly = planned(schedule(missed=MissedRunPolicy.SKIP), MONDAY)
