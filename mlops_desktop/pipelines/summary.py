@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlops_desktop.core.deployments import RolloutState
 from mlops_desktop.core.events import AliasMoved, Event, GateDecided, RolloutDecided, ScoreRecorded
-from mlops_desktop.governance.promotion import PRODUCTION
+from mlops_desktop.governance.promotion import is_return
 from mlops_desktop.governance.report import write_html
 from mlops_desktop.governance.scores import LoopSummary, MonthScore
 from mlops_desktop.registry import Registry
@@ -56,15 +56,9 @@ def _month(event: Event, events: list[Event]) -> MonthScore:
         cost_loop=policies["loop"].get("cost", 0.0),
         promotions=outcomes.count(RolloutState.PROMOTED.value),
         refusals=_refusals(own),
-        rollbacks=outcomes.count(RolloutState.ROLLED_BACK.value) + sum(_is_return(e) for e in own),
+        rollbacks=outcomes.count(RolloutState.ROLLED_BACK.value) + sum(is_return(e) for e in own),
         rows=payload["figures"]["rows"],
     )
-
-
-def _is_return(event: Event) -> bool:
-    """Whether production returned to the version before."""
-    moved = event.kind == AliasMoved.kind and event.payload["alias"] == PRODUCTION
-    return moved and str(event.payload["reason"]).startswith("rollback:")
 
 
 def _refusals(events: list[Event]) -> int:

@@ -50,6 +50,18 @@ def in_production(registry: Registry) -> int | None:
     return version.number if version else None
 
 
+def test_a_second_rollback_goes_further_back_and_never_returns_to_what_was_left(registry: Registry) -> None:
+    for number in (1, 2, 3):
+        promote(registry, add_version(registry), reason=f"number {number}")
+    assert roll_back(registry, "late", reason="bad").number == 2
+    assert roll_back(registry, "late", reason="worse").number == 1
+    assert registry.models.alias("late", "previous") is None
+    with pytest.raises(Conflict):
+        roll_back(registry, "late", reason="no more")
+    promote(registry, add_version(registry), reason="number 4")
+    assert roll_back(registry, "late", reason="bad again").number == 1
+
+
 def test_promotion_remembers_who_was_there_before(registry: Registry) -> None:
     first, second = add_version(registry), add_version(registry)
     assert in_production(registry) is None
