@@ -31,6 +31,9 @@ from mlops_desktop.ui.theme.tokens import Tone
 log = logging.getLogger(__name__)
 _SAMPLE_FOLDER = "New York flights 2013"
 _ENGINE_DELAY_MS = 400
+# Engine and readers are threads of this process: a thread that computes gives way to the window's after this long.
+# At Python's 5 ms, each call into Qt, which lets go of the interpreter, could cost the window 5 ms.
+_SWITCH_SECONDS = 0.0005
 
 
 def run_window(folder: Path | None, *, sample: bool = False, play: bool = False) -> int:
@@ -87,6 +90,8 @@ class Desktop(QObject):
         window.closing.connect(self.shut_down)
         self.bug.connect(window.report_bug)
         self._made.connect(self._on_made)
+        self._switch_seconds = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._hooks = (sys.excepthook, threading.excepthook)
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
@@ -265,6 +270,7 @@ class Desktop(QObject):
         if self._note is not None:
             self._note.deleteLater()
         sys.excepthook, threading.excepthook = self._hooks
+        sys.setswitchinterval(self._switch_seconds)
         self.window.deleteLater()
 
     # What should not happen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,12 @@ from mlops_desktop.ui.widgets.figures import compact
 LEFT_WIDTH = 56
 RIGHT_WIDTH = 104
 _LABEL_HEIGHT = 15.0
+_LABEL_ROOM = 22.0
 
 
-def pen(colour: str, width: float = 1.5, dashed: bool = False) -> QPen:
+def pen(colour: str, width: float = 1.5, dashed: bool = False, alpha: int = 255) -> QPen:
     """A pen whose width does not grow with the zoom."""
-    result = QPen(QColor(colour), width)
+    result = QPen(ink(colour, alpha), width)
     result.setCosmetic(True)
     result.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     if dashed:
@@ -29,10 +31,15 @@ def pen(colour: str, width: float = 1.5, dashed: bool = False) -> QPen:
     return result
 
 
+def ink(colour: str, alpha: int = 255) -> QColor:
+    """A token's colour, see-through where `alpha` is below 255."""
+    result = QColor(colour)
+    result.setAlpha(alpha)
+    return result
+
+
 def brush(colour: str, alpha: int = 255) -> QBrush:
-    ink = QColor(colour)
-    ink.setAlpha(alpha)
-    return QBrush(ink)
+    return QBrush(ink(colour, alpha))
 
 
 class ValueAxis(pg.AxisItem):  # type: ignore[misc]
@@ -44,9 +51,21 @@ class ValueAxis(pg.AxisItem):  # type: ignore[misc]
         self.enableAutoSIPrefix(False)
         self.setWidth(LEFT_WIDTH)
 
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        """One level of round steps, as many as keep their labels apart on `size` pixels."""
+        return [(round_step(abs(high - low) * _LABEL_ROOM / max(size, 1.0)), 0.0)]
+
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002
         # Rounding hides the noise of sums such as 0.1 + 0.2.
         return [self._text_of(round(value, 10)) for value in values]
+
+
+def round_step(least: float) -> float:
+    """The smallest of 1, 2, 5 × a power of ten that is not below `least`."""
+    if not (math.isfinite(least) and least > 0):
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= least * (1 - 1e-9))
 
 
 class NumberAxis(pg.AxisItem):  # type: ignore[misc]

@@ -74,10 +74,12 @@ class PlotChart(Chart):
 
     # --- parts to draw with
 
-    def add_line(self, x: Floats, y: Floats, colour: str, *, width: float = 1.75, dashed: bool = False) -> Any:
+    def add_line(
+        self, x: Floats, y: Floats, colour: str, *, width: float = 1.75, dashed: bool = False, alpha: int = 255
+    ) -> Any:
         """A line that thins itself out: peaks are kept, and what is out of sight is not drawn."""
         is_large = len(x) > SMOOTH_POINTS
-        line = pg.PlotDataItem(pen=pen(colour, 1 if is_large else width, dashed), antialias=not is_large)
+        line = pg.PlotDataItem(pen=pen(colour, 1 if is_large else width, dashed, alpha), antialias=not is_large)
         self.plot.addItem(line)
         line.setDownsampling(auto=True, method="peak")
         line.setClipToView(True)

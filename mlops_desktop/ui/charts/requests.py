@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
 from mlops_desktop.ui.charts.axes import brush, pen
@@ -14,6 +16,7 @@ from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import Floats, Role, Series, as_seconds
 
 _MOST_BARS = 3000
+_DENSE_BARS = 120
 
 
 class RequestsChart(TimeChart):
@@ -86,12 +89,14 @@ class RequestsChart(TimeChart):
         base = np.zeros(len(self.series[0].times)) if self.series else np.empty(0)
         for index, each in enumerate(self.series):
             height = np.nan_to_num(each.values)
+            # Edges and gaps of bars that are a pixel or two wide would only make stripes.
+            is_dense = len(each.times) > _DENSE_BARS
             bars = pg.BarGraphItem(
                 x=each.times,
                 y0=base,
                 height=height,
-                width=self._width * 0.82,
-                pen=pen(self.tokens.surface, 0.5),
+                width=self._width * (1.0 if is_dense else 0.82),
+                pen=QPen(Qt.PenStyle.NoPen) if is_dense else pen(self.tokens.surface, 0.5),
                 brush=brush(self.colour_of(index)),
             )
             self.plot.addItem(bars, ignoreBounds=True)

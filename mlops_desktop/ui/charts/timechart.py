@@ -110,7 +110,8 @@ class TimeChart(PlotChart):
 
     def value_bounds(self) -> tuple[float, float]:
         """Lowest and highest value that must be in sight."""
-        values = [each.values[np.isfinite(each.values)] for each in self.series]
+        judged = [each for each in self.series if not each.faint] or list(self.series)
+        values = [each.values[np.isfinite(each.values)] for each in judged]
         present = [each for each in values if len(each)]
         edges = [edge for band in self._bands for edge in (band.low, band.high) if edge is not None]
         lows = [float(each.min()) for each in present] + edges
@@ -170,9 +171,9 @@ class TimeChart(PlotChart):
         return []
 
     def colour_of(self, index: int) -> str:
-        plain = [i for i, each in enumerate(self.series) if each.role is Role.PLAIN]
+        plain = [i for i, each in enumerate(self.series) if each.role is Role.PLAIN and not each.faint]
         role = self.series[index].role
-        return series_colour(self.tokens, role, plain.index(index) if role is Role.PLAIN else 0)
+        return series_colour(self.tokens, role, plain.index(index) if index in plain else 0)
 
     # --- drawing
 
@@ -195,7 +196,9 @@ class TimeChart(PlotChart):
     def _draw_data(self) -> None:
         for index, each in enumerate(self.series):
             colour = self.colour_of(index)
-            self._lines.append(self.add_line(each.times, each.values, colour, dashed=each.dashed))
+            width, alpha = (1.0, 70) if each.faint else (1.75, 255)
+            line = self.add_line(each.times, each.values, colour, width=width, dashed=each.dashed, alpha=alpha)
+            self._lines.append(line)
             if each.marked and len(each.times) <= 400:
                 self.add_points(each.times, each.values, colour, size=7)
 
@@ -215,10 +218,14 @@ class TimeChart(PlotChart):
         _start, end = self.visible_range()
         labels = []
         for index, each in enumerate(self.series):
-            value = value_at(each, end, latest=True)
+            value = None if each.faint else value_at(each, end, latest=True)
             if value is not None:
                 labels.append(EndLabel(value, each.name, self.colour_of(index), each.dashed))
-        self.end_labels.set_labels(labels, self.tokens.text)
+        self.end_labels.set_labels(labels + self._more_labels(), self.tokens.text)
+
+    def _more_labels(self) -> list[EndLabel]:
+        """Names at the right beside those of the series."""
+        return []
 
     def points(self) -> tuple[int, int]:
         """Points drawn and points there are."""

@@ -48,7 +48,11 @@ def series_colour(tokens: Tokens, role: Role, index: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Values over time; `times` ascending, in seconds. Not finite values make gaps."""
+    """Values over time; `times` ascending, in seconds. Not finite values make gaps.
+
+    A `faint` series is context for the others: drawn pale, without a name at its end, and cut off where it leaves
+    the range of the others.
+    """
 
     name: str
     times: Floats
@@ -56,6 +60,7 @@ class Series:
     role: Role = Role.PLAIN
     dashed: bool = False
     marked: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from mlops_desktop.core.monitoring import Action, Alert, AlertState
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, at_left, with_inspector
 from mlops_desktop.ui.pages.columns import FittingColumns
+from mlops_desktop.ui.pages.evidence import evidence_widgets
 from mlops_desktop.ui.queries import alerts as queries
 from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.confirm import Confirmation
 from mlops_desktop.ui.widgets.datatable import DataTable
-from mlops_desktop.ui.widgets.figures import fixed
 from mlops_desktop.ui.widgets.inspector import FactList, InspectorPanel
 from mlops_desktop.ui.widgets.labels import Label, caption, section
 from mlops_desktop.ui.widgets.player import Segmented
@@ -71,6 +69,7 @@ class AlertsPage(Page):
         assert isinstance(bar, QHBoxLayout)  # noqa: S101 - the table makes it so
         bar.insertWidget(0, self.states)
         self.inspector = InspectorPanel()
+        self.inspector.setFixedWidth(420)
         self.inspector.closed.connect(self._on_closed)
         self.chosen: int | None = None
         with_inspector(self.content, self.table, self.inspector)
@@ -85,7 +84,7 @@ class AlertsPage(Page):
                 "state": [alert.state.value for alert in self.shown],
                 "severity": [alert.severity.value for alert in self.shown],
                 "cause": [alert.cause.value.capitalize() for alert in self.shown],
-                "title": [alert.title for alert in self.shown],
+                "title": [alert.title.replace("`", "") for alert in self.shown],
                 "action": [alert.action.value.capitalize() for alert in self.shown],
                 "occurrences": [alert.occurrences for alert in self.shown],
                 "raised": [alert.raised for alert in self.shown],
@@ -120,15 +119,15 @@ class AlertsPage(Page):
         alert, panel = detail.alert, self.inspector
         panel.clear()
         panel.set_title(self.tr("Alert {n}").format(n=alert.number), alert.state.value)
-        panel.add(Label(alert.title, wrap=True))
+        panel.add(Label(alert.title.replace("`", ""), wrap=True))
         panel.add(self._buttons(alert))
-        panel.add(section(self.tr("Evidence")))
-        panel.add(FactList([(_worded(name), _said(value)) for name, value in alert.evidence.items()]))
+        for widget in evidence_widgets(alert.evidence):
+            panel.add(widget)
         panel.add(section(self.tr("What was done")))
         facts = [
             (self.tr("Endpoint"), alert.endpoint),
             (self.tr("Version"), alert.model_version),
-            (self.tr("Asks for"), alert.action.value),
+            (self.tr("Asks for"), alert.action.value.capitalize()),
             (
                 self.tr("Seen"),
                 self.tr("{n} times, last {when}").format(n=alert.occurrences, when=f"{alert.updated:%d %b %Y %H:%M}"),
@@ -142,13 +141,19 @@ class AlertsPage(Page):
                 )
             )
         panel.add(FactList(facts))
+        monitoring = button(self.tr("Show its features"), "monitoring", "quiet")
+        worst = _first_feature(alert)
+        monitoring.clicked.connect(lambda: self.openRequested.emit(f"monitoring/{worst}" if worst else "monitoring"))
+        panel.add(at_left(monitoring))
         if detail.run is not None:
             run = detail.run.id
             text = self.tr("Pipeline {name}, {state}").format(name=detail.run.pipeline, state=detail.run.state.value)
             panel.add(at_left(button(text, "pipelines", "quiet", lambda: self.openRequested.emit(f"pipelines/{run}"))))
         panel.add(section(self.tr("History")))
         for line in detail.history:
-            panel.add(caption(f"{line.time:%d %b %H:%M}  {line.text}", wrap=True))
+            panel.add(caption(f"{line.time:%d %b %H:%M}  {line.text}".replace("`", ""), wrap=True))
+        if not detail.history:
+            panel.add(caption(self.tr("Nothing is recorded after it was raised.")))
         panel.show()
 
     def _buttons(self, alert: Alert) -> QWidget:
@@ -181,15 +186,8 @@ class AlertsPage(Page):
         self.confirm(sheet, resolve)
 
 
-def _worded(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, float):
-        return fixed(value, 4)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_said(each)}" for name, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(_said(each) for each in value)
-    return str(value)
+def _first_feature(alert: Alert) -> str:
+    """The feature that the evidence names first, empty where it names none."""
+    features = alert.evidence.get("features")
+    first = features[0] if isinstance(features, list) and features else {}
+    return str(first.get("feature", "")) if isinstance(first, dict) else ""

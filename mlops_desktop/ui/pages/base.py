@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ class Page(QWidget):
         self.model: Any = None
         self.is_stale = True
         self.is_asking = False
-        self._is_built = False
+        self._is_built = self._is_building = False
         self._on_state_action: Callable[[], object] | None = None
         self.content = QWidget()
         self.state = EmptyState()
@@ -77,6 +77,10 @@ class Page(QWidget):
 
     def build(self) -> None:
         """Make the widgets in `content`; called once, when there is something to show."""
+
+    def build_parts(self) -> Sequence[Callable[[], object]]:
+        """`build` in portions, for a page with many widgets; the window answers between them."""
+        return (self.build,)
 
     def show_model(self, model: Any) -> None:
         """Put a view model on screen."""
@@ -139,12 +143,34 @@ class Page(QWidget):
             self.state.show_never_set_up(never.title, never.text, never.action, never.icon)
             self._on_state_action = never.on_action
             self._stack.setCurrentWidget(self.state)
+        elif not self._is_built:
+            self._begin_to_build()
+            return
         else:
-            if not self._is_built:
-                self._is_built = True
-                self.build()
             self.show_model(model)
             self._stack.setCurrentWidget(self.content)
+        self._say_loaded()
+
+    def _begin_to_build(self) -> None:
+        if self._is_building:
+            return
+        self._is_building = True
+        parts = self.build_parts()
+        if len(parts) == 1:
+            parts[0]()
+            self._on_built()
+            return
+        for number, part in enumerate(parts):
+            self.stagger.put(f"build {number}", part)
+        self.stagger.put("built", self._on_built)
+
+    def _on_built(self) -> None:
+        self._is_built = True
+        self.show_model(self.model)
+        self._stack.setCurrentWidget(self.content)
+        self._say_loaded()
+
+    def _say_loaded(self) -> None:
         self.loaded.emit()
         if self.is_stale and self.isVisible():
             self.reload_soon()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
 from msgspec import structs
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.charts.drift import DriftChart
@@ -17,9 +18,17 @@ from mlops_desktop.ui.charts.heatmap import DriftHeatmap
 from mlops_desktop.ui.charts.linking import TimeLink
 from mlops_desktop.ui.charts.metric import MetricChart
 from mlops_desktop.ui.charts.requests import RequestsChart
-from mlops_desktop.ui.charts.values import Role, Series
+from mlops_desktop.ui.charts.values import Role
 from mlops_desktop.ui.pages.base import NeverSetUp, Page
-from mlops_desktop.ui.pages.marks import drift_grid, event_marks, log_line, metric_series, without_times
+from mlops_desktop.ui.pages.champion import ChampionFacts, DecisionList
+from mlops_desktop.ui.pages.marks import (
+    drift_grid,
+    event_marks,
+    judged_drift,
+    judged_metric,
+    log_line,
+    without_times,
+)
 from mlops_desktop.ui.pages.promotion import ask_promotion, ask_rollback, compared_metrics
 from mlops_desktop.ui.player_link import PlayerLink, PlayerReport
 from mlops_desktop.ui.queries import control_room as queries
@@ -30,9 +39,11 @@ from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.chips import StatusChip
 from mlops_desktop.ui.widgets.labels import caption
 from mlops_desktop.ui.widgets.lifecycle import LifecycleStep, LifecycleStrip, StepState
+from mlops_desktop.ui.widgets.monthscores import MonthScores, Policy
 from mlops_desktop.ui.widgets.plainlog import PlainLog
 from mlops_desktop.ui.widgets.player import PlayerControls
 from mlops_desktop.ui.widgets.rollout import GuardrailList, ModelCompare, SplitSlider
+from mlops_desktop.ui.widgets.tabs import PageTabs
 
 SPEEDS = (1.0, 7.0, 30.0)
 _FEATURES = 8
@@ -54,7 +65,7 @@ class ControlRoomPage(Page):
         "window.", "alias.", "rollout.", "alert.", "model.", "gate.", "run.", "pipeline.run", "endpoint.", "dataset.",
         "clock.", "score.", "schedule.fired", "engine.",
     )  # fmt: skip
-    reload_ms = 350
+    reload_ms = 600
 
     playRequested = Signal(bool)
     speedRequested = Signal(float)
@@ -66,6 +77,7 @@ class ControlRoomPage(Page):
         self._shown_series: tuple[Any, ...] = ()
         self._shown_lane = -1
         self._last_line = 0
+        self._shown_months = 0
 
     def query(self) -> Query:
         endpoint = self.endpoint
@@ -89,6 +101,16 @@ class ControlRoomPage(Page):
 
     # Building
 
+    def build_parts(self) -> Sequence[Callable[[], object]]:
+        return (
+            self._make_traffic_charts,
+            self._make_metric_charts,
+            self._make_lane,
+            self._make_rollout_widgets,
+            self._make_heatmap,
+            self.build,
+        )
+
     def build(self) -> None:
         inner = QWidget()
         inner.setAutoFillBackground(False)
@@ -103,7 +125,10 @@ class ControlRoomPage(Page):
         column.addLayout(middle, 10)
         bottom = QHBoxLayout()
         bottom.setSpacing(t.SPACE_3)
-        bottom.addWidget(self._make_heatmap(), 1)
+        heat = Card()
+        heat.add(self.heatmap, 1)
+        heat.setMinimumHeight(234)
+        bottom.addWidget(heat, 1)
         bottom.addWidget(self._make_log(), 1)
         column.addLayout(bottom, 1)
         area = QScrollArea()
@@ -150,15 +175,21 @@ class ControlRoomPage(Page):
             LifecycleStep("promote", self.tr("Promote"), "promote"),
         ]
 
+    def _make_traffic_charts(self) -> None:
+        self.requests = RequestsChart(self.tr("Requests"), self.tr("per window, by version"))
+        self.drift = DriftChart(self.tr("Drift"), self.tr("worst feature, × threshold"))
+
+    def _make_metric_charts(self) -> None:
+        self.performance = MetricChart(self.tr("Performance"))
+        self.business = MetricChart(self.tr("Business"))
+
+    def _make_lane(self) -> None:
+        self.lane = EventLane()
+        self.lane.eventClicked.connect(self.openRequested.emit)
+
     def _make_charts(self) -> Card:
         card = Card()
         card.body.setSpacing(2)
-        self.requests = RequestsChart(self.tr("Requests"), self.tr("per window, by version"))
-        self.drift = DriftChart(self.tr("Drift"), self.tr("worst feature, × threshold"))
-        self.performance = MetricChart(self.tr("Performance"))
-        self.business = MetricChart(self.tr("Business"))
-        self.lane = EventLane()
-        self.lane.eventClicked.connect(self.openRequested.emit)
         self.link = TimeLink(self)
         for chart in (self.requests, self.drift, self.performance, self.business):
             chart.caption.hide()
@@ -173,20 +204,24 @@ class ControlRoomPage(Page):
         self.link.add(self.lane)
         return card
 
-    def _make_rollout(self) -> Card:
-        card = Card(self.tr("Champion and challenger"))
-        card.setFixedWidth(424)
-        self.rollout_chip = StatusChip()
-        assert card.header is not None  # noqa: S101 - it has a title
-        card.header.add_action(self.rollout_chip)
+    def _make_rollout_widgets(self) -> None:
         self.compare = ModelCompare()
+        self.champion = ChampionFacts()
+        self.decisions = DecisionList()
         self.split = SplitSlider()
         self.split.applied.connect(self._on_split)
         self.guardrails = GuardrailList()
         self.note = caption("", wrap=True)
         self.promote = button(self.tr("Promote…"), "promote", "primary", self._on_promote)
         self.roll_back = button(self.tr("Roll back…"), "rollback", "danger", self._on_roll_back)
-        for widget in (self.compare, self.split, self.guardrails, self.note):
+
+    def _make_rollout(self) -> Card:
+        card = Card(self.tr("Champion and challenger"))
+        card.setFixedWidth(424)
+        self.rollout_chip = StatusChip()
+        assert card.header is not None  # noqa: S101 - it has a title
+        card.header.add_action(self.rollout_chip)
+        for widget in (self.champion, self.compare, self.split, self.guardrails, self.note, self.decisions):
             card.add(widget)
         card.body.addStretch(1)
         row = QHBoxLayout()
@@ -196,23 +231,29 @@ class ControlRoomPage(Page):
         card.body.addLayout(row)
         return card
 
-    def _make_heatmap(self) -> Card:
-        card = Card()
+    def _make_heatmap(self) -> None:
         self.heatmap = DriftHeatmap(self.tr("Drift by feature"), self.tr("about a week a column"))
         self.heatmap.caption.hide()
         self.heatmap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.heatmap.set_empty(self.tr("Comes with the first judged window"))
         self.heatmap.cellClicked.connect(lambda feature, _window: self.openRequested.emit(f"monitoring/{feature}"))
-        card.add(self.heatmap, 1)
-        card.setMinimumHeight(234)
-        return card
 
     def _make_log(self) -> Card:
-        card = Card(self.tr("What happened"))
+        card = Card()
         self.log = PlainLog()
         self.log.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.log.lineActivated.connect(lambda seq: self.openRequested.emit(f"journal/{seq}"))
-        card.add(self.log, 1)
+        self.scores = MonthScores()
+        self.tabs = PageTabs([self.tr("What happened"), self.tr("Score by month")])
+        self.tabs.setAccessibleName(self.tr("What happened, or the score by month"))
+        self.tabs.setTabVisible(1, False)
+        stack = QStackedWidget()
+        stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        stack.addWidget(self.log)
+        stack.addWidget(self.scores)
+        self.tabs.currentChanged.connect(stack.setCurrentIndex)
+        card.add(self.tabs)
+        card.add(stack, 1)
         return card
 
     # Showing
@@ -223,6 +264,21 @@ class ControlRoomPage(Page):
         self._show_charts(model)
         self._show_rollout(model)
         self._show_log(model)
+        self._show_scores(model)
+
+    def _show_scores(self, model: queries.ControlRoom) -> None:
+        scores = model.scores
+        if len(scores) == self._shown_months:
+            return
+        self._shown_months = len(scores)
+        months = [f"{date.fromisoformat(f'{each.month}-01'):%b}" for each in scores]
+        policies = [
+            Policy(self.tr("Never retrained"), tuple(each.never for each in scores)),
+            Policy(self.tr("Always retrained"), tuple(each.always for each in scores)),
+            Policy(self.tr("This loop"), tuple(each.loop for each in scores), main=True),
+        ]
+        self.scores.set_policies(months, policies)
+        self.tabs.setTabVisible(1, bool(scores))
 
     def _show_strip(self, model: queries.ControlRoom) -> None:
         cycle = model.lifecycle
@@ -240,19 +296,20 @@ class ControlRoomPage(Page):
         state = (
             model.endpoint,
             len(series),
+            len(model.verdicts),
             float(series.times[-1]),
             sum(len(m.times) for m in series.metrics.values()),
         )
         if state != self._shown_series:
             self._shown_series = state
             names = tuple(series.metrics)
-            drift = [Series(self.tr("Drift"), series.times, series.drift)]
+            drift = judged_drift(model.verdicts, series, self.tr("Drift"))
             main, business = performance_name(names), business_name(names)
             put = self.stagger.put
             put("requests", lambda: self._show_requests(model, series))
             put("drift", lambda: self.drift.set_series(drift))
-            put("performance", lambda: self._show_metric(self.performance, series, main))
-            put("business", lambda: self._show_metric(self.business, series, business))
+            put("performance", lambda: self._show_metric(self.performance, model, main))
+            put("business", lambda: self._show_metric(self.business, model, business))
             put("heatmap", lambda: self.heatmap.set_grid(drift_grid(model.heat, _FEATURES)))
         if model.lane and model.lane[-1].seq != self._shown_lane:
             self._shown_lane = model.lane[-1].seq
@@ -270,13 +327,15 @@ class ControlRoomPage(Page):
             counts = {self.tr("older"): older} | {name: counts[name] for name in recent}
         self.requests.set_counts(series.starts, counts, roles)
 
-    def _show_metric(self, chart: MetricChart, series: WindowSeries, name: str) -> None:
-        metric = series.metrics.get(name)
-        if metric is None:
+    def _show_metric(self, chart: MetricChart, model: queries.ControlRoom, name: str) -> None:
+        judged, days = model.verdicts.metrics.get(name), model.series.metrics.get(name)
+        series, intervals = judged_metric(judged, days, self.tr("day"))
+        if not series:
             chart.set_empty(self.tr("Labels pending"))
             return
-        chart.set_title(metric_label(name), self.tr("95 % interval"))
-        chart.set_metrics(*metric_series(metric))
+        unit = self.tr("judged windows with 95 % interval; days pale") if judged else self.tr("95 % interval")
+        chart.set_title(metric_label(name), unit)
+        chart.set_metrics(series, intervals)
 
     def _show_rollout(self, model: queries.ControlRoom) -> None:
         champion, challenger, rollout = model.champion, model.challenger, model.rollout
@@ -285,7 +344,12 @@ class ControlRoomPage(Page):
         most = max(2, 6 - len(rollout.guardrails)) if rollout is not None else 5
         metrics = compared_metrics(champion, challenger, most) if champion else []
         self.compare.set_models(name, other, metrics)
-        self.compare.setVisible(bool(metrics))
+        self.compare.setVisible(bool(metrics) and challenger is not None)
+        self.champion.setVisible(champion is not None and challenger is None)
+        if champion is not None and challenger is None:
+            self.champion.set_champion(champion, model.production)
+        self.decisions.setVisible(rollout is None and bool(model.decisions))
+        self.decisions.set_decisions(model.decisions if challenger is None else model.decisions[:2])
         self.split.setVisible(rollout is not None)
         self.guardrails.setVisible(rollout is not None)
         if rollout is not None:

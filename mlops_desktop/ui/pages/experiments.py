@@ -10,6 +10,7 @@ from mlops_desktop.core.runs import Run
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, at_left, with_inspector
 from mlops_desktop.ui.pages.columns import FittingColumns
+from mlops_desktop.ui.pages.gate import gate_widgets
 from mlops_desktop.ui.queries import runs as queries
 from mlops_desktop.ui.queries.series import metric_label
 from mlops_desktop.ui.widgets.buttons import button
@@ -24,7 +25,7 @@ class ExperimentsPage(Page):
     """Newest run first. One selected run shows its details, two show their differences."""
 
     key = "experiments"
-    listens_to = ("run.", "model.version")
+    listens_to = ("run.", "model.version", "gate.")
 
     def query(self) -> Query:
         return queries.run_list
@@ -55,7 +56,8 @@ class ExperimentsPage(Page):
             [
                 ColumnSpec("run", self.tr("Run"), Kind.MONO, width=90),
                 ColumnSpec("state", self.tr("State"), Kind.CHIP, width=116),
-                ColumnSpec("experiment", self.tr("Experiment"), width=116),
+                ColumnSpec("gate", self.tr("Gate"), Kind.CHIP, width=120),
+                ColumnSpec("experiment", self.tr("Experiment"), width=100),
                 *(ColumnSpec(name, metric_label(name), Kind.NUMBER, width=112, decimals=4) for name in names),
                 ColumnSpec("data", self.tr("Data"), width=92),
                 ColumnSpec("version", self.tr("Became"), width=118),
@@ -63,7 +65,7 @@ class ExperimentsPage(Page):
             ],
             name=self.tr("runs"),
         )
-        FittingColumns(table, "experiment", ("started", "version", "data", *names[:0:-1]))
+        FittingColumns(table, "experiment", (*names[:1:-1], "started", "data", *names[1:2], "version"))
         table.selectionChanged.connect(self._on_select)
         return table
 
@@ -78,11 +80,12 @@ class ExperimentsPage(Page):
             assert layout is not None  # noqa: S101 - made in build
             layout.addWidget(self.table)
         chosen = self.chosen
-        runs = model.runs
+        runs, gates = model.runs, model.gates
         self.table.set_rows(
             {
                 "run": [run.id[-6:] for run in runs],
                 "state": [run.state.value for run in runs],
+                "gate": [gates[run.id].verdict if run.id in gates else "" for run in runs],
                 "experiment": [run.experiment for run in runs],
                 **{name: [run.metrics.get(name) for run in runs] for name in names},
                 "data": [run.dataset_version for run in runs],
@@ -121,6 +124,11 @@ class ExperimentsPage(Page):
         if run.reason:
             panel.add(Label(run.reason, wrap=True))
         panel.add(caption(self.tr("Select a second run with Ctrl to compare."), wrap=True))
+        gate = self.model.gates.get(run.id)
+        if gate is not None:
+            panel.add(section(self.tr("Gate")))
+            for widget in gate_widgets(gate):
+                panel.add(widget)
         panel.add(section(self.tr("Metrics")))
         panel.add(FactList([(metric_label(name), fixed(value, 5)) for name, value in run.metrics.items()]))
         panel.add(section(self.tr("Parameters")))

@@ -20,7 +20,7 @@ from mlops_desktop.ui.widgets.painting import paint_box, paint_text
 
 _ROW = 30.0
 _NAME = 132.0
-_TIME = 72.0
+_TIME = 64.0
 
 
 class Gantt(QWidget):
@@ -44,7 +44,7 @@ class Gantt(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(380, round(_ROW * max(1, len(self.steps))))
+        return QSize(320, round(_ROW * max(1, len(self.steps))))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(260, self.sizeHint().height())

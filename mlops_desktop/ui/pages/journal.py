@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from mlops_desktop.ui.widgets.datatable import DataTable
 from mlops_desktop.ui.widgets.inspector import FactList, InspectorPanel
 from mlops_desktop.ui.widgets.labels import Label, section
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
+
+_LONG_WORD = re.compile(r"\S{32}")
 
 
 class JournalPage(Page):
@@ -159,7 +162,9 @@ class JournalPage(Page):
             )
         )
         panel.add(section(self.tr("Payload")))
-        payload = Label(json.dumps(event.payload, indent=1, ensure_ascii=False), wrap=True)
+        # Hashes have no place to break a line at; an invisible one every so often keeps them in the panel.
+        text = _LONG_WORD.sub("\\g<0>\N{ZERO WIDTH SPACE}", json.dumps(event.payload, indent=1, ensure_ascii=False))
+        payload = Label(text, wrap=True)
         payload.setFont(fonts.mono(fonts.Type.CAPTION))
         panel.add(payload)
         panel.add(section(self.tr("Chain")))

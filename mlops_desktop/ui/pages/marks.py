@@ -9,7 +9,7 @@ import numpy as np
 from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import DriftGrid, EventKind, EventMark, Interval, Role, Series
 from mlops_desktop.ui.queries.happenings import Happening
-from mlops_desktop.ui.queries.series import HeatRows, MetricSeries
+from mlops_desktop.ui.queries.series import HeatRows, MetricSeries, WindowSeries
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.plainlog import LogLine
 
@@ -24,7 +24,7 @@ def event_marks(lane: Iterable[Happening]) -> list[EventMark]:
 
 def log_line(each: Happening) -> LogLine:
     tone = Tone(each.tone) if each.tone != "neutral" else None
-    return LogLine(each.seq, f"{each.time:%d %b %H:%M}", each.text, each.kind, tone)
+    return LogLine(each.seq, f"{each.time:%d %b %H:%M}", each.text.replace("`", ""), each.kind, tone)
 
 
 def metric_series(metric: MetricSeries, role: Role = Role.PLAIN) -> tuple[list[Series], list[Interval]]:
@@ -34,6 +34,24 @@ def metric_series(metric: MetricSeries, role: Role = Role.PLAIN) -> tuple[list[S
         ends = metric.times[[0, -1]]
         series.append(Series("at registration", ends, np.full(2, metric.baseline), Role.BASELINE, dashed=True))
     return series, [Interval(metric.label, metric.times, metric.low, metric.high)]
+
+
+def judged_metric(
+    verdicts: MetricSeries | None, days: MetricSeries | None, daily: str
+) -> tuple[list[Series], list[Interval]]:
+    """The judged windows as the line, single days (named `daily`) pale behind it; days alone where none is judged."""
+    if verdicts is None or not len(verdicts.times):
+        return metric_series(days) if days is not None else ([], [])
+    series, intervals = metric_series(verdicts)
+    if days is not None and len(days.times) > len(verdicts.times):
+        series.insert(0, Series(daily, days.times, days.values, faint=True))
+    return series, intervals
+
+
+def judged_drift(verdicts: WindowSeries, days: WindowSeries, name: str) -> list[Series]:
+    """Drift of the judged windows, of days where none is judged."""
+    source = verdicts if len(verdicts) else days
+    return [Series(name, source.times, source.drift)]
 
 
 def drift_grid(heat: HeatRows, most: int = 40) -> DriftGrid:

@@ -8,12 +8,12 @@ from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, with_inspector
 from mlops_desktop.ui.pages.columns import FittingColumns
+from mlops_desktop.ui.pages.gate import gate_widgets
 from mlops_desktop.ui.pages.promotion import ask_promotion, compared_metrics
 from mlops_desktop.ui.queries import models as queries
 from mlops_desktop.ui.queries.series import metric_label
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.buttons import button
-from mlops_desktop.ui.widgets.chips import StatusChip
 from mlops_desktop.ui.widgets.datatable import DataTable
 from mlops_desktop.ui.widgets.figures import signed
 from mlops_desktop.ui.widgets.inspector import FactList, InspectorPanel
@@ -124,8 +124,10 @@ class ModelsPage(Page):
             compare = ModelCompare()
             compare.set_models(f"v{champion.number}", f"v{version.number}", compared_metrics(champion, version))
             panel.add(compare)
-        if detail.gate:
-            panel.add(self._gate(detail))
+        if detail.gate is not None:
+            panel.add(section(self.tr("Gate")))
+            for widget in gate_widgets(detail.gate):
+                panel.add(widget)
         panel.add(section(self.tr("Facts")))
         panel.add(FactList(self._facts(version)))
         panel.add(section(self.tr("Inputs")))
@@ -158,16 +160,6 @@ class ModelsPage(Page):
         run.clicked.connect(lambda: self.openRequested.emit(f"experiments/{version.run}"))
         row.addWidget(run)
         row.addStretch(1)
-        return holder
-
-    def _gate(self, detail: queries.ModelDetail) -> QWidget:
-        holder = QWidget()
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(t.SPACE_2)
-        verdict = str(detail.gate.get("verdict", "undecided"))
-        row.addWidget(StatusChip(verdict, self.tr("Gate: {verdict}").format(verdict=verdict)))
-        row.addWidget(caption(str(detail.gate.get("reason", "")), wrap=True), 1)
         return holder
 
     def _facts(self, version: ModelVersion) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
@@ -16,9 +17,9 @@ from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import Role, Series
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
 from mlops_desktop.ui.pages.columns import FittingColumns
-from mlops_desktop.ui.pages.marks import drift_grid, event_marks, metric_series
+from mlops_desktop.ui.pages.marks import drift_grid, event_marks, judged_drift, judged_metric
 from mlops_desktop.ui.queries import monitoring as queries
-from mlops_desktop.ui.queries.series import WindowSeries, business_name, metric_label, performance_name
+from mlops_desktop.ui.queries.series import business_name, metric_label, performance_name
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.datatable import DataTable
@@ -34,7 +35,7 @@ class MonitoringPage(Page):
 
     key = "monitoring"
     listens_to = ("window.", "alert.", "endpoint.", "alias.")
-    reload_ms = 400
+    reload_ms = 800
     _wanted = ""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -57,6 +58,16 @@ class MonitoringPage(Page):
     def _serving(self) -> None:
         self.openRequested.emit("serving")
 
+    def build_parts(self) -> Sequence[Callable[[], object]]:
+        return (
+            self._make_feature_charts,
+            self._make_heatmap,
+            self._make_features,
+            self._make_metric_charts,
+            self._make_share_and_lane,
+            self.build,
+        )
+
     def build(self) -> None:
         self.feature = self._wanted
         column = page_column(self.content)
@@ -76,23 +87,53 @@ class MonitoringPage(Page):
         tabs.addTab(self._make_performance(), self.tr("Performance and business"))
         column.addWidget(tabs, 1)
 
+    def _make_feature_charts(self) -> None:
+        self.course = TimeChart(self.tr("Feature"), from_zero=True)
+        self.missing = TimeChart(self.tr("Missing and unseen"), self.tr("share of rows, %"), from_zero=True)
+
+    def _make_heatmap(self) -> None:
+        self.heatmap = DriftHeatmap(self.tr("Drift by feature"), self.tr("most important first"))
+        self.heatmap.cellClicked.connect(lambda feature, _window: self.show_feature(feature))
+        self.heatmap.caption.hide()
+
+    def _make_features(self) -> None:
+        self.features = DataTable(
+            [
+                ColumnSpec("feature", self.tr("Feature"), width=116),
+                ColumnSpec("state", self.tr("State"), Kind.CHIP, width=96),
+                ColumnSpec("score", self.tr("Score"), Kind.NUMBER, width=66),
+                ColumnSpec("threshold", self.tr("Limit"), Kind.NUMBER, width=66),
+                ColumnSpec("p", self.tr("p, adjusted"), Kind.NUMBER, width=100),
+                ColumnSpec("method", self.tr("Method"), width=132),
+            ],
+            compact=True,
+            toolbar=False,
+            name=self.tr("features"),
+        )
+        self.features.selectionChanged.connect(self._on_feature_row)
+        FittingColumns(self.features, "feature", ("p",))
+
+    def _make_metric_charts(self) -> None:
+        self.performance = MetricChart(self.tr("Performance"))
+        self.business = MetricChart(self.tr("Business"))
+
+    def _make_share_and_lane(self) -> None:
+        self.share = DriftChart(self.tr("Drift"), self.tr("worst feature, × threshold"))
+        self.lane = EventLane(self.tr("Events"))
+        self.lane.eventClicked.connect(self.openRequested.emit)
+
     def _make_drift(self) -> QWidget:
         page = QWidget()
         row = QHBoxLayout(page)
         row.setContentsMargins(0, t.SPACE_4, 0, 0)
         row.setSpacing(t.SPACE_4)
         left = Card()
-        self.heatmap = DriftHeatmap(self.tr("Drift by feature"), self.tr("most important first"))
-        self.heatmap.cellClicked.connect(lambda feature, _window: self.show_feature(feature))
-        self.heatmap.caption.hide()
         left.add(self.heatmap, 1)
         column = QVBoxLayout()
         column.setSpacing(t.SPACE_4)
         column.addWidget(left, 5)
         row.addLayout(column, 3)
         card = Card()
-        self.course = TimeChart(self.tr("Feature"), from_zero=True)
-        self.missing = TimeChart(self.tr("Missing and unseen"), self.tr("share of rows, %"), from_zero=True)
         link = TimeLink(self)
         for chart in (self.course, self.missing):
             card.add(chart, 1)
@@ -100,22 +141,7 @@ class MonitoringPage(Page):
         row.addWidget(card, 2)
         latest = Card(self.tr("Newest window"))
         self.latest_note = latest.header
-        self.features = DataTable(
-            [
-                ColumnSpec("feature", self.tr("Feature"), width=116),
-                ColumnSpec("state", self.tr("State"), Kind.CHIP, width=96),
-                ColumnSpec("score", self.tr("Score"), Kind.NUMBER, width=66),
-                ColumnSpec("threshold", self.tr("Limit"), Kind.NUMBER, width=66),
-                ColumnSpec("p", self.tr("p, adjusted"), Kind.NUMBER, width=108),
-                ColumnSpec("method", self.tr("Method"), width=104),
-            ],
-            compact=True,
-            toolbar=False,
-            name=self.tr("features"),
-        )
-        self.features.selectionChanged.connect(self._on_feature_row)
         latest.add(self.features, 1)
-        FittingColumns(self.features, "feature", ("p",))
         column.addWidget(latest, 3)
         return page
 
@@ -124,11 +150,6 @@ class MonitoringPage(Page):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, t.SPACE_4, 0, 0)
         card = Card()
-        self.share = DriftChart(self.tr("Drift"), self.tr("worst feature, × threshold"))
-        self.performance = MetricChart(self.tr("Performance"))
-        self.business = MetricChart(self.tr("Business"))
-        self.lane = EventLane(self.tr("Events"))
-        self.lane.eventClicked.connect(self.openRequested.emit)
         link = TimeLink(self)
         for chart in (self.performance, self.business, self.share):
             card.add(chart, 1)
@@ -152,22 +173,24 @@ class MonitoringPage(Page):
         self._show_latest(model)
         days = model.days
         names = tuple(days.metrics)
-        drift = [Series(self.tr("Drift"), days.times, days.drift)]
+        drift = judged_drift(model.verdicts, days, self.tr("Drift"))
         main, business = performance_name(names), business_name(names)
         put = self.stagger.put
         put("feature", lambda: self.show_feature(self.feature))
-        put("performance", lambda: self._show_metric(self.performance, days, main))
-        put("business", lambda: self._show_metric(self.business, days, business))
+        put("performance", lambda: self._show_metric(self.performance, model, main))
+        put("business", lambda: self._show_metric(self.business, model, business))
         put("share", lambda: self.share.set_series(drift))
         put("lane", lambda: self.lane.set_events(event_marks(model.lane)))
 
-    def _show_metric(self, chart: MetricChart, days: WindowSeries, name: str) -> None:
-        metric = days.metrics.get(name)
-        if metric is None:
+    def _show_metric(self, chart: MetricChart, model: queries.Monitoring, name: str) -> None:
+        judged, days = model.verdicts.metrics.get(name), model.days.metrics.get(name)
+        series, intervals = judged_metric(judged, days, self.tr("day"))
+        if not series:
             chart.set_empty(self.tr("Labels pending: metrics come when the labels arrive"))
             return
-        chart.set_title(metric_label(name), self.tr("95 % interval"))
-        chart.set_metrics(*metric_series(metric))
+        unit = self.tr("judged windows with 95 % interval; days pale") if judged else self.tr("95 % interval")
+        chart.set_title(metric_label(name), unit)
+        chart.set_metrics(series, intervals)
 
     def _show_latest(self, model: queries.Monitoring) -> None:
         if not model.windows:

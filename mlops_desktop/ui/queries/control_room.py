@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
-from mlops_desktop.core.models import ModelVersion
+from mlops_desktop.core.models import Alias, ModelVersion
 from mlops_desktop.core.monitoring import Alert, WindowKind
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
+from mlops_desktop.ui.queries.decisions import Decision, MonthScore, decisions, month_scores
 from mlops_desktop.ui.queries.happenings import LANE_KINDS, Happening, lane, log_lines
 from mlops_desktop.ui.queries.series import HeatRows, WindowSeries, heat_rows, series_of
 from mlops_desktop.workspace import Workspace
 
 _LOG_LINES = 60
+_DECISIONS = 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class ControlRoom:
     alerts: tuple[Alert, ...]
     active: tuple[PipelineRun, ...]
     lifecycle: Lifecycle
+    production: Alias | None = None
+    decisions: tuple[Decision, ...] = ()
+    scores: tuple[MonthScore, ...] = ()
 
 
 def control_room(workspace: Workspace, endpoint: str = "") -> ControlRoom:
@@ -60,7 +65,8 @@ def control_room(workspace: Workspace, endpoint: str = "") -> ControlRoom:
     state = endpoints.get(name)
     model = state.model if state else next(iter(registry.models.names()), "")
     versions = registry.models.versions(model) if model else []
-    aliases = {alias.name: alias.number for alias in registry.models.aliases(model)} if model else {}
+    moved = {alias.name: alias for alias in registry.models.aliases(model)} if model else {}
+    aliases = {name: alias.number for name, alias in moved.items()}
     rollout = registry.rollouts.running(name) if name else None
     champion = next((v for v in versions if v.number == aliases.get("production")), None)
     canary = rollout.canary if rollout else None
@@ -94,6 +100,9 @@ def control_room(workspace: Workspace, endpoint: str = "") -> ControlRoom:
         alerts=alerts,
         active=active,
         lifecycle=_lifecycle(workspace, state, champion, rollout, ended, alerts, active),
+        production=moved.get("production"),
+        decisions=decisions(workspace, _DECISIONS),
+        scores=month_scores(workspace),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mlops_desktop.core.models import Alias, ModelVersion
+from mlops_desktop.ui.queries.decisions import Decision, decision_of
 from mlops_desktop.ui.queries.happenings import Happening, happening
 from mlops_desktop.workspace import Workspace
 
@@ -28,11 +28,11 @@ class ModelList:
 
 @dataclass(frozen=True)
 class ModelDetail:
-    """`gate` is the payload of the gate's decision on this version, empty where there was none."""
+    """`gate` is the gate's verdict on the run that became this version, None where no gate looked at it."""
 
     row: ModelRow
     champion: ModelVersion | None
-    gate: dict[str, Any]
+    gate: Decision | None
     history: tuple[Happening, ...]
 
 
@@ -57,7 +57,7 @@ def model_detail(workspace: Workspace, reference: str) -> ModelDetail:
     current = next((alias.number for alias in aliases if alias.name == "production"), None)
     champion = registry.models.get(f"{version.model}@{current}") if current is not None else None
     events = registry.journal.newest(60, subject=version.reference)
-    gate = next((event.payload for event in events if event.kind == "gate.decided"), {})
+    gate = decision_of(workspace, version)
     return ModelDetail(
         ModelRow(version, _aliases_of(version, aliases)), champion, gate, tuple(happening(event) for event in events)
     )

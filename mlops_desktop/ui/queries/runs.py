@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_desktop.core.runs import Run
+from mlops_desktop.ui.queries.decisions import Decision, decisions
 from mlops_desktop.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class RunList:
-    """Newest first. `metric_names` are those of any run; `versions` maps a run to the model version made of it."""
+    """Newest first. `metric_names` are those of any run; `versions` maps a run to the model version made of it,
+    `gates` to the newest verdict on it.
+    """
 
     runs: tuple[Run, ...]
     metric_names: tuple[str, ...]
     versions: dict[str, str]
+    gates: dict[str, Decision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ def run_list(workspace: Workspace) -> RunList:
         for model in registry.models.names()
         for version in registry.models.versions(model)
     }
-    return RunList(runs, tuple(names), versions)
+    gates = {found.run: found for found in reversed(decisions(workspace))}
+    return RunList(runs, tuple(names), versions, gates)
 
 
 def differences(first: Run, second: Run) -> list[Difference]:

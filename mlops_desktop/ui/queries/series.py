@@ -17,8 +17,11 @@ _BUSINESS = ("cost", "value", "profit", "revenue", "business")
 _LABELS = {
     "auc": "AUC", "log_loss": "Log loss", "brier": "Brier score", "accuracy": "Accuracy", "f1": "F1", "r2": "R²",
     "balanced_accuracy": "Balanced accuracy", "mae": "Mean absolute error", "rmse": "RMSE", "cost": "Cost per row",
-    "positive_rate": "Positive rate", "value": "Value per row",
+    "positive_rate": "Positive rate", "value": "Value per row", "mean_score": "Mean score",
+    "label_share": "Rows with a label", "concept_votes": "Votes for concept drift",
+    "calibration_error": "Calibration error",
 }  # fmt: skip
+_PREFIXES = {"dummy_": "Dummy", "persistence_": "Persistence", "estimated_": "Estimated"}
 _HIGHER_IS_BETTER = {"auc", "accuracy", "balanced_accuracy", "f1", "r2", "value", "profit", "revenue"}
 
 
@@ -67,7 +70,10 @@ class WindowSeries:
 
 
 def metric_label(name: str) -> str:
-    """`auc` is said AUC; an unknown name as it is, with spaces."""
+    """`auc` is said AUC, `dummy_auc` Dummy: AUC; an unknown name as it is, with spaces."""
+    for prefix, word in _PREFIXES.items():
+        if name.startswith(prefix):
+            return f"{word}: {metric_label(name.removeprefix(prefix))}"
     return _LABELS.get(name, name.replace("_", " ").capitalize())
 
 

@@ -69,7 +69,8 @@ class InspectorPanel(QWidget):
         inner = QWidget()
         inner.setAutoFillBackground(False)
         self.body = QVBoxLayout(inner)
-        self.body.setContentsMargins(t.SPACE_4, t.SPACE_3, t.SPACE_4, t.SPACE_4)
+        # At the right with room for the bar that scrolls.
+        self.body.setContentsMargins(t.SPACE_4, t.SPACE_3, t.SPACE_6, t.SPACE_4)
         self.body.setSpacing(t.SPACE_3)
         self.body.addStretch(1)
         area = QScrollArea()
