@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
-from PySide6.QtCore import QEvent, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, QTimer, QUrl, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.core.errors import AppError
@@ -58,6 +59,7 @@ class WorkspaceView(QWidget):
         self._history: list[str] = []
         self._position = -1
         self._is_fitting = False
+        self.setAcceptDrops(True)
         self._lay_out()
         self._connect()
 
@@ -256,6 +258,31 @@ class WorkspaceView(QWidget):
             return
         if self.drawer.isVisible():
             self.toggle_jobs()
+
+    # Dropped files
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._dropped(event.mimeData().urls()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = self._dropped(event.mimeData().urls())
+        if path is not None:
+            event.acceptProposedAction()
+            self.offer_file(path)
+
+    def _dropped(self, urls: Sequence[QUrl]) -> Path | None:
+        """The first dropped file, where this workspace can take one."""
+        if self.facts is None or not self.facts.is_writable:
+            return None
+        paths = (Path(url.toLocalFile()) for url in urls if url.isLocalFile())
+        return next((path for path in paths if path.is_file()), None)
+
+    def offer_file(self, path: Path) -> None:
+        """Ask on the Data page which dataset a file belongs to."""
+        self.open("data")
+        page = self.page("data")
+        QTimer.singleShot(0, page, lambda: page.offer(path))  # type: ignore[attr-defined]
 
     # Jobs
 

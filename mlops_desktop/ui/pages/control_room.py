@@ -244,8 +244,8 @@ class ControlRoomPage(Page):
         self.log.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.log.lineActivated.connect(lambda seq: self.openRequested.emit(f"journal/{seq}"))
         self.scores = MonthScores()
-        self.tabs = PageTabs([self.tr("What happened"), self.tr("Score by month")])
-        self.tabs.setAccessibleName(self.tr("What happened, or the score by month"))
+        self.tabs = PageTabs([self.tr("What happened"), self.tr("AUC by month")])
+        self.tabs.setAccessibleName(self.tr("What happened, or the AUC by month"))
         self.tabs.setTabVisible(1, False)
         stack = QStackedWidget()
         stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
@@ -333,7 +333,11 @@ class ControlRoomPage(Page):
         if not series:
             chart.set_empty(self.tr("Labels pending"))
             return
-        unit = self.tr("judged windows with 95 % interval; days pale") if judged else self.tr("95 % interval")
+        unit = (
+            self.tr("judged windows with 95 % interval; days pale, cut at the edge")
+            if judged
+            else self.tr("95 % interval")
+        )
         chart.set_title(metric_label(name), unit)
         chart.set_metrics(series, intervals)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,6 +14,8 @@ from mlops_desktop.ui.queries.series import HeatRows, MetricSeries, WindowSeries
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.plainlog import LogLine
 
+_LONG_RUN = re.compile(r"\brun:[0-9A-Z]{20}([0-9A-Z]{6})\b")
+
 
 def event_marks(lane: Iterable[Happening]) -> list[EventMark]:
     """Events for a lane; a click opens an event's record in the journal."""
@@ -22,9 +25,14 @@ def event_marks(lane: Iterable[Happening]) -> list[EventMark]:
     ]
 
 
+def plain(text: str) -> str:
+    """A sentence of the journal without marks of code, and with runs by the end of their id, as pages name them."""
+    return _LONG_RUN.sub("run \\1", text.replace("`", ""))
+
+
 def log_line(each: Happening) -> LogLine:
     tone = Tone(each.tone) if each.tone != "neutral" else None
-    return LogLine(each.seq, f"{each.time:%d %b %H:%M}", each.text.replace("`", ""), each.kind, tone)
+    return LogLine(each.seq, f"{each.time:%d %b %H:%M}", plain(each.text), each.kind, tone)
 
 
 def metric_series(metric: MetricSeries, role: Role = Role.PLAIN) -> tuple[list[Series], list[Interval]]:

@@ -188,7 +188,11 @@ class MonitoringPage(Page):
         if not series:
             chart.set_empty(self.tr("Labels pending: metrics come when the labels arrive"))
             return
-        unit = self.tr("judged windows with 95 % interval; days pale") if judged else self.tr("95 % interval")
+        unit = (
+            self.tr("judged windows with 95 % interval; days pale, cut at the edge")
+            if judged
+            else self.tr("95 % interval")
+        )
         chart.set_title(metric_label(name), unit)
         chart.set_metrics(series, intervals)
 
