@@ -8,6 +8,7 @@ training run on the bundled flights, and one row through ONNX Runtime and throug
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -39,6 +40,12 @@ def seconds(action: Callable[[], object], repeat: int = 5) -> float:
     return statistics.median(times)
 
 
+def say(name: str, value: float, unit: str, ratio: float | None = None) -> None:
+    """One figure; `ratio` is how many times faster than the peer of the same run."""
+    line: dict[str, object] = {"name": name, "value": round(value, 4), "unit": unit}
+    print(json.dumps(line if ratio is None else line | {"ratio": round(ratio, 1)}), flush=True)
+
+
 def naive_bootstrap(y: np.ndarray, champion: np.ndarray, challenger: np.ndarray, repetitions: int) -> np.ndarray:
     """Draw rows, compute scikit-learn's AUC of both models, repeat."""
     from sklearn.metrics import roc_auc_score
@@ -61,18 +68,20 @@ def bench_bootstrap() -> None:
     by_day = seconds(
         lambda: paired_bootstrap(y, champion, challenger, "auc", blocks=days, repetitions=REPETITIONS, seed=1)
     )
-    print(f"paired bootstrap of AUC, {ROWS:,} rows x {REPETITIONS:,} repetitions")
-    print(f"  loop over scikit-learn   {naive:8.2f} s (20 x the time of {REPETITIONS // 20} repetitions)")
-    print(f"  by row                   {by_row:8.3f} s, {naive / by_row:,.0f} x")
-    print(f"  by day                   {by_day:8.3f} s, {naive / by_day:,.0f} x")
+    what = f"paired bootstrap of AUC, {ROWS:,} rows x {REPETITIONS:,} repetitions"
+    say(f"{what}, a loop over scikit-learn (20 x the time of {REPETITIONS // 20})", naive, "s")
+    say(f"{what}, by row", by_row, "s", naive / by_row)
+    say(f"{what}, by day", by_day, "s", naive / by_day)
 
 
 def bench_training() -> TrainingResult:
     spec, table = load_spec(SAMPLE / "late-arrival.toml"), pq.read_table(SAMPLE / "flights.parquet")
     as_of = datetime(2013, 8, 1, tzinfo=UTC)
     result = train(spec, table, as_of)
-    print(f"training run, {result.train_rows:,} x {len(result.signature.features)}, {result.test_rows:,} test rows")
-    print(f"  split, fit, export, parity, judge  {seconds(lambda: train(spec, table, as_of), 3):.2f} s")
+    shape = f"{result.train_rows:,} x {len(result.signature.features)} and {result.test_rows:,} test rows"
+    say(
+        f"a training run with export, parity and judgement, {shape}", seconds(lambda: train(spec, table, as_of), 3), "s"
+    )
     return result
 
 
@@ -86,11 +95,14 @@ def bench_one_row(result: TrainingResult) -> None:
     frame = feature_frame(row, features)
     onnx = seconds(lambda: session.run(["probabilities"], feed), 500)
     sklearn = seconds(lambda: pipeline.predict_proba(frame), 30)
-    print("one row, prepared inputs")
-    print(f"  ONNX Runtime   {onnx * 1e6:8.0f} µs")
-    print(f"  scikit-learn   {sklearn * 1e6:8.0f} µs, {sklearn / onnx:,.0f} x")
+    say("one row through scikit-learn, prepared input", sklearn * 1e6, "µs")
+    say("one row through ONNX Runtime, prepared input", onnx * 1e6, "µs", sklearn / onnx)
+
+
+def main() -> None:
+    bench_bootstrap()
+    bench_one_row(bench_training())
 
 
 if __name__ == "__main__":
-    bench_bootstrap()
-    bench_one_row(bench_training())
+    main()

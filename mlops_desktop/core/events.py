@@ -189,7 +189,7 @@ class ModelVersionRegistered(Body, frozen=True):
     note: str = ""
 
 
-@_event("gate.decided", "Gate {verdict} {subject} against {champion}: {reason}")
+@_event("gate.decided", "Gate, challenger against {champion}: {verdict}, {reason}")
 class GateDecided(Body, frozen=True):
     """`verdict` is `passed`, `refused` or `undecided`; `checks` holds every figure the verdict rests on."""
 

@@ -87,6 +87,23 @@ def on_stdin_end(action: Callable[[], None]) -> threading.Thread:
     return thread
 
 
+def yield_to_people() -> None:
+    """Let this process compute only when nobody who is waited for (the window, the gateway) wants the processor."""
+    with contextlib.suppress(OSError, AttributeError):
+        if IS_WINDOWS:
+            _set_windows_priority()
+        else:
+            os.nice(10)
+
+
+def _set_windows_priority() -> None:
+    import ctypes
+
+    below_normal = 0x00004000
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - exists on Windows alone, and mypy knows it
+    kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+
+
 def exit_at_stdin_end() -> None:
     """End this process, without clean-up, when its parent is gone: its work is safe to lose at any moment."""
     on_stdin_end(lambda: os._exit(3))

@@ -165,7 +165,7 @@ def _beats_baseline(
 
 def _gains(spec: GateSpec, found: PairedComparison) -> Check:
     text = (
-        f"gain in {spec.metric} {found.gain:+.4f}, {spec.confidence:.0%} interval "
+        f"gain in {get_metric(spec.metric).label} {found.gain:+.4f}, {spec.confidence:.0%} interval "
         f"[{found.low:+.4f}, {found.high:+.4f}] on {found.n:,} rows in {found.blocks} blocks"
     )
     passed: bool | None = found.low > spec.min_improvement

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.errors import AppError
+from mlops_desktop.core.processes import yield_to_people
 from mlops_desktop.pipelines.player import Control, Player, Progress
 
 
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--speed", type=float, default=0.0, help="days per second; 0 is as fast as possible")
     parser.add_argument("--paused", action="store_true", help="wait for the command to play")
     arguments = parser.parse_args(argv)
+    yield_to_people()
     control = Control(playing=not arguments.paused, speed=max(0.0, arguments.speed))
     threading.Thread(target=_obey, args=(control,), name="control", daemon=True).start()
     try:

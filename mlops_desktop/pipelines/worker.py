@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_desktop.core.errors import AppError, Cancelled
+from mlops_desktop.core.processes import yield_to_people
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.registry import Registry
 
@@ -108,6 +109,7 @@ def _context() -> Any:
 
 def _work(folder: str, run_id: str, pipe: Connection) -> None:
     _end_with_parent()
+    yield_to_people()
     registry = Registry(Path(folder), actor="worker")
     try:
         _run(registry, run_id, _reporting(pipe))
