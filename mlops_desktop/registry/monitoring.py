@@ -14,11 +14,17 @@ from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.monitoring import Action, Alert, AlertState, Cause, Severity, Window, WindowKind
 from mlops_desktop.registry.repository import Context, Rows
 
+_MOST_KNOWN = 20_000
+_AT_ONCE = 500
+
 
 class Windows:
+    """Windows never change once they are recorded, so one that was read is not read and decoded again."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
         self._rows = Rows(context.database, context.tables.window, Window)
+        self._known: dict[str, Window] = {}
 
     def add(self, windows: list[Window], summary: str) -> None:
         """Record windows judged together; one event tells of them, under the last one's name."""
@@ -50,7 +56,21 @@ class Windows:
             conditions.append(table.kind == kind.value)
         if since is not None:
             conditions.append(table.start >= to_text(since))
-        return self._rows.many(*conditions, order=table.start.desc(), limit=limit)[::-1]
+        query = table.select(table.id).where(*conditions).order_by(table.start.desc()).limit(limit)
+        with self._context.database.reading():
+            ids = [row[0] for row in query.tuples()]
+        known = self._read(ids)
+        return [known[id] for id in reversed(ids) if id in known]
+
+    def _read(self, ids: list[str]) -> dict[str, Window]:
+        """These windows by id, the unknown ones read in few queries."""
+        known = self._known if len(self._known) < _MOST_KNOWN else {}
+        missing = [id for id in ids if id not in known]
+        for start in range(0, len(missing), _AT_ONCE):
+            found = self._rows.many(self._rows.table.id.in_(missing[start : start + _AT_ONCE]))
+            known |= {window.id: window for window in found}
+        self._known = known
+        return known
 
     def get(self, id: str) -> Window:
         found = self._rows.one(self._rows.table.id == id)
