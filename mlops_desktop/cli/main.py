@@ -21,7 +21,9 @@ _GROUPS = (window, demo, engine, data, models, serving, report, journal)
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mlops-desktop", description="The whole machine-learning lifecycle in one local program."
+        prog="mlops-desktop",
+        description="The whole machine-learning lifecycle in one local program.",
+        epilog="`mlops-desktop agent FOLDER` runs the engine of a workspace without a window.",
     )
     parser.add_argument("--version", action="version", version=f"mlops-desktop {__version__}")
     common = argparse.ArgumentParser(add_help=False)
