@@ -14,6 +14,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     init = add_command(commands, common, "init", _init, "make a new workspace")
     init.add_argument("folder", type=Path)
     init.add_argument("--name", default="")
+    add_command(commands, common, "trust", _trust, "allow the workspace's original models (pickles) to be loaded here")
     group = add_group(commands, "data", "datasets and their versions")
     add_command(group, common, "list", _list, "datasets with their newest versions")
     versions = add_command(group, common, "versions", _versions, "all versions of a dataset")
@@ -35,6 +36,12 @@ def _init(arguments: argparse.Namespace) -> Answer:
     workspace = Workspace.create(arguments.folder, name=arguments.name)
     data = {"folder": str(workspace.folder), "name": workspace.name}
     return Answer(data, f"Workspace {workspace.name} is at {workspace.folder}.")
+
+
+def _trust(arguments: argparse.Namespace) -> Answer:
+    workspace = open_workspace(arguments)
+    workspace.registry.trust()
+    return Answer({"folder": str(workspace.folder), "trusted": True}, f"{workspace.name} is trusted on this machine.")
 
 
 def _list(arguments: argparse.Namespace) -> Answer:

@@ -153,6 +153,8 @@ class Delivery:
         )
 
     def _artifact(self, version: ModelVersion) -> str:
+        if version.runtime is Runtime.SKLEARN:
+            self._registry.require_trust()
         name = version.artifacts["onnx" if version.runtime is Runtime.ONNX else "original"]
         if name not in self._checked:
             self._registry.objects.read_bytes(name)  # raises when it is not what was registered

@@ -25,5 +25,6 @@ def scores_from(
     """Scores by the artifacts of a version or run. Originals are loaded only as what their recorded hash names."""
     if runtime is Runtime.ONNX:
         return OnnxModel(registry.objects.read_bytes(artifacts["onnx"]), signature).score(table)
+    registry.require_trust()
     pipeline = load_original_bytes(registry.objects.read_bytes(artifacts["original"]), artifacts["original"])
     return np.asarray(SklearnModel(pipeline, signature).score(table), dtype=np.float64)

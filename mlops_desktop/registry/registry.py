@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
 from mlops_desktop.core.clock import Clock, SystemClock, from_text, to_text
-from mlops_desktop.core.errors import EnvironmentProblem
+from mlops_desktop.core.errors import Conflict, EnvironmentProblem
 from mlops_desktop.core.events import Body, ClockAdvanced, WorkspaceCreated
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.registry.database import Database
@@ -24,6 +25,7 @@ from mlops_desktop.registry.repository import Context
 from mlops_desktop.registry.runs import Runs
 from mlops_desktop.registry.specs import Specs
 from mlops_desktop.registry.tables import SCHEMA_VERSION
+from mlops_desktop.registry.trust import is_trusted, trust
 
 DATABASE = "registry.db"
 _REPLAY_TIME = "replay_time"
@@ -82,6 +84,8 @@ class Registry:
             if replay_from:
                 registry.set_meta(_REPLAY_TIME, replay_from)
             registry.record(WorkspaceCreated(schema_version=SCHEMA_VERSION), name or folder.name)
+        with contextlib.suppress(EnvironmentProblem):  # without the list, only originals cannot be loaded
+            registry.trust()
         return registry
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -100,6 +104,18 @@ class Registry:
         """Settings of the workspace itself; what happens to it goes to the journal instead."""
         with self._database.writing():
             self._database.tables.meta.replace(key=key, value=value).execute()
+
+    def trust(self) -> None:
+        """A person declares that originals (pickles) of this workspace may be loaded on this machine."""
+        trust(self.meta("id"))
+
+    def require_trust(self) -> None:
+        """Raise `Conflict` unless originals of this workspace may be loaded on this machine."""
+        if not is_trusted(self.meta("id")):
+            raise Conflict(
+                "This workspace was not made on this machine, and loading its original models would run code from it.",
+                hint="If you trust where it comes from: `mlops-desktop trust -w FOLDER`.",
+            )
 
     @property
     def name(self) -> str:

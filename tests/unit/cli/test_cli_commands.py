@@ -65,6 +65,7 @@ def commands(project: Path) -> dict[str, list[object]]:
         "data verify": [],
         "spec save": [project / "project" / "late.toml"],
         "spec list": [],
+        "trust": [],
         "runs": ["--limit", "5"],
         "models": [],
         "promote": ["late@1", "--reason", "by test"],
@@ -100,7 +101,7 @@ NOT_TRIED = {
     "rollback": "has nothing to return to here; see below",
 }
 NAMES = [
-    "init", "status", "data list", "data versions", "data show", "data ingest", "data verify", "spec save",
+    "init", "trust", "status", "data list", "data versions", "data show", "data ingest", "data verify", "spec save",
     "spec list", "runs", "models", "promote", "lineage", "export", "serve start", "serve status", "serve stop",
     "alerts list", "alerts acknowledge", "alerts resolve", "pipelines runs", "pipelines run", "pipelines cancel",
     "report", "card", "journal list", "journal verify", "journal export",
