@@ -1,8 +1,8 @@
 """Which workspaces a person trusts on this machine.
 
 A trained original is a pickle: loading one runs what is in it. The hash that a workspace records proves that a file is
-as it was stored, not that its author means well. So originals are loaded only in workspaces that were made here, or that
-a person has declared to be trusted; exported ONNX models need no trust.
+as it was stored, not that its author means well. So originals are loaded only in workspaces that were made here, or
+that a person has declared to be trusted; exported ONNX models need no trust.
 """
 
 from __future__ import annotations

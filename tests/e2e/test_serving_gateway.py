@@ -64,6 +64,23 @@ def test_scores_are_those_of_the_original_model(client: Client) -> None:
     assert answer["predictions"] == ["1" if score >= 0.5 else "0" for score in expected]
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://example.org"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "example.org"}, 403),
+        ({"Host": "127.0.0.1.example.org:80"}, 403),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Host": "localhost:8080", "Origin": "http://localhost:8080"}, 200),
+    ],
+)
+def test_web_pages_from_elsewhere_are_not_answered(client: Client, headers: dict[str, str], status: int) -> None:
+    assert client.send("POST", "/predict", {"records": [ROW]}, headers)[0] == status
+
+
 def test_an_answer_is_in_the_log_with_its_features_and_gets_its_label(
     client: Client, served: tuple[Supervisor, Path]
 ) -> None:
@@ -196,9 +213,9 @@ def raw(port: int, sent: bytes) -> bytes:
 
 def test_pipelined_requests_are_answered_in_their_order(served: tuple[Supervisor, Path]) -> None:
     body = msgspec.json.encode({"records": [ROW]})
-    predict = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    live = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-    last = b"GET /v2/models/other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    predict = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    live = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /v2/models/other HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     received = raw(served[0].port, predict + live * 3000 + predict + last)
     statuses = [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200"] * 3002 + [b"404"]
@@ -209,7 +226,7 @@ def test_pipelined_requests_are_answered_in_their_order(served: tuple[Supervisor
     ("sent", "status"),
     [
         (b"nonsense\r\n\r\n", b"400"),
-        (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
+        (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", b"414"),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
         (b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"400"),

@@ -27,6 +27,7 @@ from mlops_desktop.serving.log import FeedbackRecord, LogFull, encode_record
 _PLAIN, _V2 = PlainCodec(), V2Codec()
 _PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 _encode = msgspec.json.encode
+_LOOPBACK_NAMES = (b"127.0.0.1", b"localhost", b"[::1]", b"")
 
 
 class App:
@@ -70,6 +71,7 @@ class App:
             connection.respond_error(HttpError(500, "The gateway met an unexpected problem; its log says more."))
 
     def _dispatch(self, request: Request, connection: HttpConnection) -> None:
+        _refuse_web_pages(request)
         path = request.target.partition(b"?")[0]
         if len(path) > 1:
             path = path.rstrip(b"/")
@@ -187,6 +189,19 @@ def _version_number(live: LiveEndpoint, text: str) -> int:
         if str(version.number) == text:
             return version.number
     raise HttpError(404, f"There is no version '{text}' of model '{live.config.name}' here.")
+
+
+def _refuse_web_pages(request: Request) -> None:
+    """A web page in a browser on this machine can reach the loopback address too, and must not make predictions.
+
+    Browsers name the page's origin, and a page whose name was rebound to this address still sends its own as the host.
+    """
+    host = request.headers.get(b"host", b"localhost").lower()
+    name = host.partition(b"]")[0] + b"]" if host.startswith(b"[") else host.partition(b":")[0]
+    if name not in _LOOPBACK_NAMES:
+        raise HttpError(403, "Requests must be addressed to this machine: use 127.0.0.1 or localhost.")
+    if request.headers.get(b"origin", b"http://" + host).lower() != b"http://" + host:
+        raise HttpError(403, "Requests from other web pages are not answered.")
 
 
 def _allow(request: Request, method: bytes) -> None:
