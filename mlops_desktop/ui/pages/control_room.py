@@ -25,8 +25,8 @@ from mlops_desktop.ui.pages.marks import (
     drift_grid,
     event_marks,
     judged_drift,
-    judged_metric,
     log_line,
+    show_judged_metric,
     without_times,
 )
 from mlops_desktop.ui.pages.promotion import ask_promotion, ask_rollback, compared_metrics
@@ -38,7 +38,7 @@ from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.chips import StatusChip
 from mlops_desktop.ui.widgets.labels import caption
-from mlops_desktop.ui.widgets.lifecycle import LifecycleStep, LifecycleStrip, StepState
+from mlops_desktop.ui.widgets.lifecycle import LifecycleStrip, StepState
 from mlops_desktop.ui.widgets.monthscores import MonthScores, Policy
 from mlops_desktop.ui.widgets.plainlog import PlainLog
 from mlops_desktop.ui.widgets.player import PlayerControls
@@ -148,7 +148,7 @@ class ControlRoomPage(Page):
         layout.setContentsMargins(t.SPACE_2, t.SPACE_1, t.SPACE_4, t.SPACE_1)
         row = QHBoxLayout()
         row.setSpacing(t.SPACE_4)
-        self.strip = LifecycleStrip(self._steps())
+        self.strip = LifecycleStrip(short=True)
         self.strip.stepClicked.connect(lambda step: self.openRequested.emit(_STEP_PAGES.get(step, "journal")))
         self.controls = PlayerControls(SPEEDS)
         self.controls.step_button.hide()
@@ -161,19 +161,6 @@ class ControlRoomPage(Page):
         card.body.addLayout(row)
         card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         return card
-
-    def _steps(self) -> list[LifecycleStep]:
-        """The eight steps; the last one's name is short, because the player stands beside it."""
-        return [
-            LifecycleStep("data", self.tr("Data"), "data"),
-            LifecycleStep("train", self.tr("Train"), "experiments"),
-            LifecycleStep("deploy", self.tr("Deploy"), "deploy"),
-            LifecycleStep("traffic", self.tr("Traffic"), "serving"),
-            LifecycleStep("drift", self.tr("Drift"), "monitoring"),
-            LifecycleStep("retrain", self.tr("Retrain"), "retrain"),
-            LifecycleStep("canary", self.tr("Canary"), "canary"),
-            LifecycleStep("promote", self.tr("Promote"), "promote"),
-        ]
 
     def _make_traffic_charts(self) -> None:
         self.requests = RequestsChart(self.tr("Requests"), self.tr("per window, by version"))
@@ -328,18 +315,8 @@ class ControlRoomPage(Page):
         self.requests.set_counts(series.starts, counts, roles)
 
     def _show_metric(self, chart: MetricChart, model: queries.ControlRoom, name: str) -> None:
-        judged, days = model.verdicts.metrics.get(name), model.series.metrics.get(name)
-        series, intervals = judged_metric(judged, days, self.tr("day"))
-        if not series:
-            chart.set_empty(self.tr("Labels pending"))
-            return
-        unit = (
-            self.tr("judged windows with 95 % interval; days pale, cut at the edge")
-            if judged
-            else self.tr("95 % interval")
-        )
-        chart.set_title(metric_label(name), unit)
-        chart.set_metrics(series, intervals)
+        pending = self.tr("Labels pending")
+        show_judged_metric(chart, name, model.verdicts.metrics, model.series.metrics, pending)
 
     def _show_rollout(self, model: queries.ControlRoom) -> None:
         champion, challenger, rollout = model.champion, model.challenger, model.rollout

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
+from PySide6.QtCore import QCoreApplication
 
+from mlops_desktop.ui.charts.metric import MetricChart
 from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import DriftGrid, EventKind, EventMark, Interval, Role, Series
 from mlops_desktop.ui.queries.happenings import Happening
-from mlops_desktop.ui.queries.series import HeatRows, MetricSeries, WindowSeries
+from mlops_desktop.ui.queries.series import HeatRows, MetricSeries, WindowSeries, metric_label
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.plainlog import LogLine
 
+translate = QCoreApplication.translate
 _LONG_RUN = re.compile(r"\brun:[0-9A-Z]{20}([0-9A-Z]{6})\b")
 
 
@@ -44,10 +47,30 @@ def metric_series(metric: MetricSeries, role: Role = Role.PLAIN) -> tuple[list[S
     return series, [Interval(metric.label, metric.times, metric.low, metric.high)]
 
 
+def show_judged_metric(
+    chart: MetricChart, name: str, verdicts: dict[str, MetricSeries], days: dict[str, MetricSeries], pending: str
+) -> None:
+    """Show a metric: its judged windows as the line, single days pale behind it; days alone where none is judged.
+
+    `pending` is what an empty chart says.
+    """
+    series, intervals = judged_metric(verdicts.get(name), days.get(name), translate("marks", "day"))
+    if not series:
+        chart.set_empty(pending)
+        return
+    unit = (
+        translate("marks", "judged windows with 95 % interval; days pale, cut at the edge")
+        if name in verdicts
+        else translate("marks", "95 % interval")
+    )
+    chart.set_title(metric_label(name), unit)
+    chart.set_metrics(series, intervals)
+
+
 def judged_metric(
     verdicts: MetricSeries | None, days: MetricSeries | None, daily: str
 ) -> tuple[list[Series], list[Interval]]:
-    """The judged windows as the line, single days (named `daily`) pale behind it; days alone where none is judged."""
+    """The judged windows, and days (named `daily`) pale behind them."""
     if verdicts is None or not len(verdicts.times):
         return metric_series(days) if days is not None else ([], [])
     series, intervals = metric_series(verdicts)

@@ -17,9 +17,9 @@ from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import Role, Series
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
 from mlops_desktop.ui.pages.columns import FittingColumns
-from mlops_desktop.ui.pages.marks import drift_grid, event_marks, judged_drift, judged_metric
+from mlops_desktop.ui.pages.marks import drift_grid, event_marks, judged_drift, show_judged_metric
 from mlops_desktop.ui.queries import monitoring as queries
-from mlops_desktop.ui.queries.series import business_name, metric_label, performance_name
+from mlops_desktop.ui.queries.series import business_name, performance_name
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.datatable import DataTable
@@ -183,18 +183,8 @@ class MonitoringPage(Page):
         put("lane", lambda: self.lane.set_events(event_marks(model.lane)))
 
     def _show_metric(self, chart: MetricChart, model: queries.Monitoring, name: str) -> None:
-        judged, days = model.verdicts.metrics.get(name), model.days.metrics.get(name)
-        series, intervals = judged_metric(judged, days, self.tr("day"))
-        if not series:
-            chart.set_empty(self.tr("Labels pending: metrics come when the labels arrive"))
-            return
-        unit = (
-            self.tr("judged windows with 95 % interval; days pale, cut at the edge")
-            if judged
-            else self.tr("95 % interval")
-        )
-        chart.set_title(metric_label(name), unit)
-        chart.set_metrics(series, intervals)
+        pending = self.tr("Labels pending: metrics come when the labels arrive")
+        show_judged_metric(chart, name, model.verdicts.metrics, model.days.metrics, pending)
 
     def _show_latest(self, model: queries.Monitoring) -> None:
         if not model.windows:

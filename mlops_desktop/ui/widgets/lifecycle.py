@@ -125,9 +125,12 @@ class LifecycleStrip(QWidget):
 
     stepClicked = Signal(str)
 
-    def __init__(self, steps: Sequence[LifecycleStep] = (), parent: QWidget | None = None) -> None:
+    def __init__(
+        self, steps: Sequence[LifecycleStep] = (), parent: QWidget | None = None, *, short: bool = False
+    ) -> None:
+        """Other `steps` than the eight may be given; `short` shortens the last name, for a strip with neighbours."""
         super().__init__(parent)
-        steps = steps or self.default_steps()
+        steps = steps or self.default_steps(short=short)
         self._steps: dict[str, _Step] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -139,7 +142,7 @@ class LifecycleStrip(QWidget):
             self._steps[step.key] = widget
         self.setAccessibleName(self.tr("Life of the model"))
 
-    def default_steps(self) -> tuple[LifecycleStep, ...]:
+    def default_steps(self, *, short: bool = False) -> tuple[LifecycleStep, ...]:
         """The eight steps, with keys data, train, deploy, traffic, drift, retrain, canary, promote."""
         return (
             LifecycleStep("data", self.tr("Data"), "data"),
@@ -149,7 +152,7 @@ class LifecycleStrip(QWidget):
             LifecycleStep("drift", self.tr("Drift"), "monitoring"),
             LifecycleStep("retrain", self.tr("Retrain"), "retrain"),
             LifecycleStep("canary", self.tr("Canary"), "canary"),
-            LifecycleStep("promote", self.tr("Promote / Roll back"), "promote"),
+            LifecycleStep("promote", self.tr("Promote") if short else self.tr("Promote / Roll back"), "promote"),
         )
 
     def set_states(self, states: Mapping[str, StepState], details: Mapping[str, str] | None = None) -> None:
