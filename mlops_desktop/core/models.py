@@ -56,6 +56,8 @@ class ModelVersion(Struct, frozen=True):
 
     `artifacts` maps a name (`onnx`, `original`, `reference`, `card`) to the hash of an object in the content store.
     `threshold` turns a probability into a decision; `train_end` is the latest time among its training rows.
+    `champion` is the version it was compared with at the gate, `champion_metrics` what that one measured on the rows of
+    `metrics`; metrics of two versions that were registered at different times are of different rows.
     """
 
     id: str
@@ -73,6 +75,8 @@ class ModelVersion(Struct, frozen=True):
     created: datetime
     threshold: float = 0.5
     note: str = ""
+    champion: str = ""
+    champion_metrics: dict[str, float] = {}
 
     @property
     def reference(self) -> str:

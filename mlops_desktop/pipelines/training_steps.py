@@ -28,6 +28,8 @@ from mlops_desktop.data.ingest import file_origin, ingest
 from mlops_desktop.data.read import read_table
 from mlops_desktop.data.sources import read_source
 from mlops_desktop.data.store import write_version
+from mlops_desktop.evaluation.business import cost_metric
+from mlops_desktop.evaluation.metrics import evaluate
 from mlops_desktop.governance.gates import Contender, GateVerdict, TestRows, as_payload, judge
 from mlops_desktop.governance.promotion import production_version, promote
 from mlops_desktop.monitoring.reference import build_reference
@@ -214,11 +216,31 @@ def gate(context: StepContext) -> Output:
         refused = "; ".join(f"{v.verdict}: {v.reason}" for _, v in verdicts)
         return {"winner": "", "summary": f"the champion stays ({refused})"}
     winner, verdict = max(passed, key=lambda pair: pair[1].gain or 0.0)
-    return {"winner": winner.id, "reason": verdict.reason, "summary": f"passed ({verdict.reason})"}
+    return {
+        "winner": winner.id,
+        "reason": verdict.reason,
+        "champion": champion.reference if champion else "",
+        "champion_metrics": _metrics_on_rows_of(registry, settings, winner, champion) if champion else {},
+        "summary": f"passed ({verdict.reason})",
+    }
+
+
+def _metrics_on_rows_of(registry: Registry, settings: Settings, run: Run, champion: ModelVersion) -> dict[str, float]:
+    """What the champion measures on the test rows of a run, under the names of the run's own metrics."""
+    table = _test_rows(registry, run)
+    labels, scores = _floats(table, LABEL), scores_of(registry, champion, table)
+    found = evaluate(settings.spec.model.task, labels, scores, champion.threshold)
+    if settings.values is not None:
+        found["cost"] = cost_metric(settings.values)(labels, scores, champion.threshold)
+    return _finite({name: value for name, value in found.items() if name in run.metrics})
+
+
+def _test_rows(registry: Registry, run: Run) -> pa.Table:
+    return pq.read_table(io.BytesIO(registry.objects.read_bytes(run.artifacts["test_rows"])))
 
 
 def _judge(registry: Registry, settings: Settings, run: Run, champion: ModelVersion | None) -> GateVerdict:
-    table = pq.read_table(io.BytesIO(registry.objects.read_bytes(run.artifacts["test_rows"])))
+    table = _test_rows(registry, run)
     facts = facts_of(registry, run)
     times = np.asarray(table.column(settings.spec.data.time_column)).astype("datetime64[D]").astype(np.int64)
     rows = TestRows(labels=_floats(table, LABEL), blocks=times, start=facts.test_start)
@@ -247,7 +269,7 @@ def release(context: StepContext) -> Output:
     if not run_id:
         return {"summary": ""}
     settings = settings_for(registry, context.parameters.get("spec") or context.parameters["endpoint"])
-    version = _register(registry, settings, registry.runs.get(run_id), context.outputs["gate"]["reason"])
+    version = _register(registry, settings, registry.runs.get(run_id), context.outputs["gate"])
     champion = production_version(registry, version.model)
     if champion is None:
         return _first(registry, settings, version)
@@ -281,7 +303,7 @@ def _first(registry: Registry, settings: Settings, version: ModelVersion) -> Out
     return {"version": version.number, "summary": f"{version.reference} is in production"}
 
 
-def _register(registry: Registry, settings: Settings, run: Run, reason: str) -> ModelVersion:
+def _register(registry: Registry, settings: Settings, run: Run, gated: Output) -> ModelVersion:
     known = registry.models.of_run(run.id)
     if known is not None:
         return known
@@ -302,13 +324,15 @@ def _register(registry: Registry, settings: Settings, run: Run, reason: str) -> 
         train_end=facts.train_end,
         created=registry.clock.now(),
         threshold=facts.threshold,
-        note=reason,
+        note=gated["reason"],
+        champion=gated.get("champion", ""),
+        champion_metrics=gated.get("champion_metrics", {}),
     )
     return registry.models.register(version)
 
 
 def _reference(registry: Registry, settings: Settings, run: Run, facts: RunFacts) -> str:
-    table = pq.read_table(io.BytesIO(registry.objects.read_bytes(run.artifacts["test_rows"])))
+    table = _test_rows(registry, run)
     reference = build_reference(
         table,
         facts.signature.features,

@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from msgspec import structs
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 from pytestqt.qtbot import QtBot
@@ -333,15 +334,19 @@ def test_trying_an_endpoint_shows_its_answer_or_its_refusal() -> None:
         ask_endpoint("http://192.0.2.1/", {})
 
 
-def test_a_worse_metric_of_a_challenger_is_called_worse(story: Path) -> None:
-    from mlops_desktop.ui.pages.promotion import compared_metrics
+def test_a_challenger_is_called_worse_only_on_the_same_rows(story: Path) -> None:
+    from mlops_desktop.ui.pages.promotion import compared_metrics, comparison_note
 
     workspace = Workspace(story)
     champion, challenger = (workspace.registry.models.get(f"late-arrival@{n}") for n in (5, 3))
     workspace.close()
-    found: dict[str, ComparedMetric] = {metric.name: metric for metric in compared_metrics(champion, challenger)}
-    assert found["AUC"].verdict == "worse"
-    assert found["Log loss"].verdict == "worse"
+    assert {metric.verdict for metric in compared_metrics(champion, challenger)} == {"unknown"}
+    assert "Each on its own" in comparison_note(champion, challenger)
+    at_the_gate = {"auc": challenger.metrics["auc"] + 0.01, "log_loss": challenger.metrics["log_loss"] + 0.01}
+    compared = structs.replace(challenger, champion=champion.reference, champion_metrics=at_the_gate)
+    found: dict[str, ComparedMetric] = {metric.name: metric for metric in compared_metrics(champion, compared)}
+    assert {name: metric.verdict for name, metric in found.items()} == {"AUC": "worse", "Log loss": "better"}
+    assert found["AUC"].champion == at_the_gate["auc"] and "as the gate" in comparison_note(champion, compared)
 
 
 def test_every_focusable_widget_of_a_page_has_a_name(story: Path, open_view: OpenView, qtbot: QtBot) -> None:

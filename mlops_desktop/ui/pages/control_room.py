@@ -29,7 +29,7 @@ from mlops_desktop.ui.pages.marks import (
     show_judged_metric,
     without_times,
 )
-from mlops_desktop.ui.pages.promotion import ask_promotion, ask_rollback, compared_metrics
+from mlops_desktop.ui.pages.promotion import ask_promotion, ask_rollback, compared_metrics, comparison_note
 from mlops_desktop.ui.player_link import PlayerLink, PlayerReport
 from mlops_desktop.ui.queries import control_room as queries
 from mlops_desktop.ui.queries.series import WindowSeries, business_name, metric_label, performance_name
@@ -322,10 +322,11 @@ class ControlRoomPage(Page):
         champion, challenger, rollout = model.champion, model.challenger, model.rollout
         name, other = (f"v{each.number}" if each else "–" for each in (champion, challenger))
         # One screen: the more guardrails, the fewer metrics.
-        most = max(2, 6 - len(rollout.guardrails)) if rollout is not None else 5
+        most = max(1, 5 - len(rollout.guardrails)) if rollout is not None else 5
         metrics = compared_metrics(champion, challenger, most) if champion else []
         self.compare.set_models(name, other, metrics)
         self.compare.setVisible(bool(metrics) and challenger is not None)
+        self.compare.setToolTip(comparison_note(champion, challenger) if champion and challenger else "")
         self.champion.setVisible(champion is not None and challenger is None)
         if champion is not None and challenger is None:
             self.champion.set_champion(champion, model.production)
@@ -352,7 +353,7 @@ class ControlRoomPage(Page):
 
     def _note(self, model: queries.ControlRoom) -> str:
         if model.rollout is not None:
-            return ""
+            return ""  # every pixel is taken; what the columns are of is the comparison's tool tip
         if model.champion is None:
             training = next((run for run in model.active), None)
             if training is None:

@@ -9,7 +9,7 @@ from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, with_inspector
 from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.gate import gate_widgets
-from mlops_desktop.ui.pages.promotion import ask_promotion, compared_metrics
+from mlops_desktop.ui.pages.promotion import ask_promotion, compared_metrics, comparison_note
 from mlops_desktop.ui.queries import models as queries
 from mlops_desktop.ui.queries.series import metric_label
 from mlops_desktop.ui.theme import tokens as t
@@ -122,8 +122,9 @@ class ModelsPage(Page):
         panel.add(self._buttons(version, champion, is_champion))
         if champion is not None and not is_champion:
             compare = ModelCompare()
-            compare.set_models(f"v{champion.number}", f"v{version.number}", compared_metrics(champion, version))
+            compare.set_models(f"v{champion.number}", f"v{version.number}", compared_metrics(champion, version, 4))
             panel.add(compare)
+            panel.add(caption(comparison_note(champion, version)))
         if detail.gate is not None:
             panel.add(section(self.tr("Gate")))
             for widget in gate_widgets(detail.gate):

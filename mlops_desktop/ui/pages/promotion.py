@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QCoreApplication
+
 from mlops_desktop.core.deployments import Rollout
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.ui.pages.base import Page
@@ -10,15 +12,41 @@ from mlops_desktop.ui.widgets.confirm import Change, Confirmation, ConfirmSheet
 from mlops_desktop.ui.widgets.figures import NO_VALUE, fixed
 from mlops_desktop.ui.widgets.rollout import ComparedMetric
 
+translate = QCoreApplication.translate
+
 
 def compared_metrics(champion: ModelVersion, challenger: ModelVersion | None, most: int = 5) -> list[ComparedMetric]:
-    """What both versions measured at registration, the challenger's second (none: no figures)."""
+    """The versions' metrics, the challenger's second (none: no figures).
+
+    On the challenger's test rows where the gate compared these two; else each on its own test rows, and then without a
+    verdict, since a difference may be the rows'.
+    """
     others = challenger.metrics if challenger is not None else dict.fromkeys(champion.metrics)
-    names = [name for name in others if name in champion.metrics][:most]
+    same_rows = challenger is not None and is_same_rows(champion, challenger)
+    own = challenger.champion_metrics if challenger is not None and same_rows else champion.metrics
     return [
-        ComparedMetric(metric_label(name), champion.metrics[name], others[name], is_higher_better(name), decimals=4)
-        for name in names
+        ComparedMetric(
+            metric_label(name),
+            own[name],
+            others[name],
+            is_higher_better(name),
+            decimals=4,
+            comparable=same_rows,
+        )
+        for name in [name for name in others if name in own][:most]
     ]
+
+
+def is_same_rows(champion: ModelVersion, challenger: ModelVersion) -> bool:
+    """Whether the gate measured both on the same rows."""
+    return challenger.champion == champion.reference and bool(challenger.champion_metrics)
+
+
+def comparison_note(champion: ModelVersion, challenger: ModelVersion) -> str:
+    """What the two columns were measured on."""
+    if is_same_rows(champion, challenger):
+        return translate("promotion", "Both on the challenger's test rows, as the gate compared them.")
+    return translate("promotion", "Each on its own test rows: not to be compared.")
 
 
 def ask_promotion(page: Page, version: ModelVersion, champion: ModelVersion | None) -> ConfirmSheet:

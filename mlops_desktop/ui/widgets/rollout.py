@@ -121,7 +121,7 @@ class ComparedMetric:
     """A metric of two versions. `low` and `high` bound the difference (challenger minus champion), where known.
 
     The difference counts as better or worse only when its interval excludes 0; without an interval, when it is
-    not 0 at the shown decimals.
+    not 0 at the shown decimals. Values that are not of the same rows are not `comparable`.
     """
 
     name: str
@@ -132,6 +132,7 @@ class ComparedMetric:
     decimals: int = 3
     low: float | None = None
     high: float | None = None
+    comparable: bool = True
 
     @property
     def difference(self) -> float | None:
@@ -143,7 +144,7 @@ class ComparedMetric:
     def verdict(self) -> str:
         """`better`, `worse`, `same`, or `unknown`."""
         difference = self.difference
-        if difference is None:
+        if difference is None or not self.comparable:
             return "unknown"
         bounds = (self.low, self.high)
         is_within_noise = bounds[0] is not None and bounds[1] is not None and bounds[0] <= 0 <= bounds[1]
@@ -181,8 +182,8 @@ class ModelCompare(QWidget):
 
     def _columns(self) -> list[QRectF]:
         """Name, champion, challenger, difference, verdict."""
-        verdict = 84.0
-        number = min(88.0, max(56.0, (self.width() - verdict - 124) / 3))
+        verdict = 78.0
+        number = min(88.0, max(64.0, (self.width() - verdict - 124) / 3))
         name = self.width() - verdict - 3 * number - 8
         lefts = [0.0, name, name + number, name + 2 * number, self.width() - verdict]
         widths = [name, number - 8, number - 8, number - 8, verdict]
