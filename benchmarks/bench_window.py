@@ -106,8 +106,9 @@ def _desktop():
     from PySide6.QtWidgets import QApplication
 
     application = QApplication(["bench"])
-    from mlops_desktop.app import Desktop
+    from mlops_desktop.app import Desktop, collect_garbage_calmly
 
+    collect_garbage_calmly()
     return Desktop(application), application
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -50,12 +51,20 @@ def run_window(folder: Path | None, *, sample: bool = False, play: bool = False)
     app.setApplicationDisplayName("MLOps Desktop")
     app.setQuitOnLastWindowClosed(False)
     _start_log()
+    collect_garbage_calmly()
     desktop = Desktop(app)
     if not desktop.begin(folder, sample=sample, play=play):
         return 0
     code = app.exec()
     desktop.end()
     return int(code)
+
+
+def collect_garbage_calmly() -> None:
+    """A full collection stops all threads, the window's too; what was imported so far need never be looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def default_sample_folder() -> Path:
