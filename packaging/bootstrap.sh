@@ -156,7 +156,7 @@ set_up_venv() {
     verbosity=--quiet
     if [ -t 1 ]; then verbosity=--progress-bar=on; fi
     PIP_USER=0 "$venv_python" -m pip install --disable-pip-version-check "$verbosity" \
-        --constraint constraints.txt --editable '.[gui,dev,sample]' ||
+        --constraint constraints.txt --editable '.[gui,sql,dev,sample]' ||
         fail "pip could not install the packages of constraints.txt; its last lines say why."
     wanted_stamp >"$stamp"
 }

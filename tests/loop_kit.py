@@ -89,7 +89,7 @@ def make_workspace(folder: Path, *, name: str = "workspace") -> Workspace:
     data, toml = write_project(folder / "project")
     end = START + timedelta(days=HISTORY_DAYS)
     workspace = Workspace.create(folder / name, name="Trips", replay_from=end.isoformat(), actor="tester")
-    workspace.ingest(data, "trips", time_column="at")
+    workspace.data.ingest(data, "trips", time_column="at")
     workspace.adopt_spec(toml)
     return workspace
 

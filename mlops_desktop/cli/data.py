@@ -81,12 +81,12 @@ def _short(value: object) -> str:
 
 def _ingest(arguments: argparse.Namespace) -> Answer:
     workspace = open_workspace(arguments)
-    version = workspace.ingest(arguments.path, arguments.dataset, time_column=arguments.time_column)
+    version = workspace.data.ingest(arguments.path, arguments.dataset, time_column=arguments.time_column)
     return Answer(version, f"{version.reference}: {version.rows:,} rows, content {version.content_id[:12]}.")
 
 
 def _verify(arguments: argparse.Namespace) -> Answer:
-    found = open_workspace(arguments).verify_data()
+    found = open_workspace(arguments).data.verify()
     if found.is_sound:
         return Answer(found, f"All {found.objects:,} objects of {found.versions:,} versions are as they were stored.")
     rows = [(d.sha256[:12], d.problem, ", ".join(d.versions)) for d in found.damaged]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -37,11 +38,28 @@ class Schema(Struct, frozen=True):
         return tuple(column.name for column in self.columns)
 
 
+class Part(Struct, frozen=True):
+    """One file among several that a version came from: of a folder, a glob or an archive. `size` is in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
 class Origin(Struct, frozen=True):
     """Where the rows of a version came from.
 
-    `sha256` is that of the file as it came, empty where there was no file; `parents` are references such as
-    `flights@3` of the versions that it was derived from.
+    Attributes:
+        kind: `file`, `folder`, `files`, `query`, `prediction log`, `quarantine`, `table` (rows given by a program), …
+        name: the file's name, the folder's, the pattern, or the connection without its password.
+        sha256: that of the file as it came, empty where there was no one file.
+        host: the machine that took it in; `user`: the account.
+        parents: references such as `flights@3` of the versions that it was derived from.
+        query: the SQL text, where there is one.
+        size: bytes as they came, 0 where unknown.
+        modified: when the file was last changed, ISO 8601 in UTC, empty where unknown.
+        parts: the files it came from, where there are several.
+        settings: how it was read (format, delimiter, encoding, …), as it can be given again.
     """
 
     kind: str
@@ -50,21 +68,47 @@ class Origin(Struct, frozen=True):
     host: str = ""
     user: str = ""
     parents: tuple[str, ...] = ()
+    query: str = ""
+    size: int = 0
+    modified: str = ""
+    parts: tuple[Part, ...] = ()
+    settings: dict[str, Any] = {}
+
+
+class StoredObject(Struct, frozen=True, array_like=True):
+    """A Parquet object of the content store that a version takes rows from. `size` is in bytes."""
+
+    sha256: str
+    rows: int
+    size: int
+
+
+class Piece(Struct, frozen=True, array_like=True):
+    """`rows` consecutive rows of an object, from its row `start`. `object` is the position in `Manifest.objects`."""
+
+    object: int
+    start: int
+    rows: int
 
 
 class Chunk(Struct, frozen=True):
-    """A run of rows stored as one Parquet object. `content_id` depends on the rows and the schema alone."""
+    """A run of rows, as the content of its rows cuts it, and the pieces of stored objects that it consists of.
 
-    sha256: str
+    `content_id` depends on the rows and the schema alone, not on how they are stored. `last` is the hash of its last
+    row, by which a chunk is found again in an edited table.
+    """
+
     content_id: str
     rows: int
-    size: int
+    last: int
+    pieces: tuple[Piece, ...]
 
 
 class Manifest(Struct, frozen=True):
     """What a dataset version consists of; itself an object in the content store."""
 
     schema: Schema
+    objects: tuple[StoredObject, ...]
     chunks: tuple[Chunk, ...]
 
     @property
@@ -73,7 +117,8 @@ class Manifest(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        return sum(chunk.size for chunk in self.chunks)
+        """Bytes of all objects that the version takes rows from."""
+        return sum(item.size for item in self.objects)
 
 
 class ColumnProfile(Struct, frozen=True):
@@ -94,6 +139,14 @@ class ColumnProfile(Struct, frozen=True):
     top: tuple[tuple[str, int], ...] = ()
 
 
+class Gap(Struct, frozen=True):
+    """A span of the time column without rows, longer than what is usual in it. Both ends are rows' times, ISO 8601."""
+
+    start: str
+    end: str
+    seconds: float
+
+
 class Profile(Struct, frozen=True):
     """Summary of a dataset version. `time_start` and `time_end` cover its time column, where it has one."""
 
@@ -102,13 +155,18 @@ class Profile(Struct, frozen=True):
     time_column: str = ""
     time_start: str = ""
     time_end: str = ""
+    gaps: tuple[Gap, ...] = ()
 
 
 class DatasetVersion(Struct, frozen=True):
     """An immutable, numbered version of a dataset.
 
-    `manifest` and `profile` are hashes of objects in the content store. `content_id` depends on schema and rows,
-    not on the file format.
+    Attributes:
+        manifest: hash of the object that lists what it consists of; `profile`: that of its profile.
+        content_id: depends on schema and rows, not on the file format.
+        size: bytes of the objects that it takes rows from.
+        contract: reference of the contract that its rows were checked by, such as `flights@2`; empty for none.
+        repeats: reference of an earlier version of the dataset with the same content; empty for none.
     """
 
     id: str
@@ -122,7 +180,82 @@ class DatasetVersion(Struct, frozen=True):
     schema: Schema
     origin: Origin
     created: datetime
+    contract: str = ""
+    repeats: str = ""
 
     @property
     def reference(self) -> str:
         return f"{self.dataset}@{self.number}"
+
+
+class Marks(Struct, frozen=True):
+    """What people say about a version; unlike the version it may change.
+
+    An archived version is left out of lists and of `@latest`. `packed` names the file that holds its rows where they
+    were moved out of the workspace.
+    """
+
+    dataset: str
+    number: int
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    is_archived: bool = False
+    packed: str = ""
+
+
+class VersionLine(Struct, frozen=True):
+    """A version as a line of a list: without schema and origin, so that ten thousand are quick to read.
+
+    `aliases` are the names that point at it, `latest` among them.
+    """
+
+    dataset: str
+    number: int
+    content_id: str
+    rows: int
+    size: int
+    created: datetime
+    origin: str
+    contract: str = ""
+    repeats: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    is_archived: bool = False
+
+    @property
+    def reference(self) -> str:
+        return f"{self.dataset}@{self.number}"
+
+
+class Attempt(Struct, frozen=True):
+    """One attempt to ingest, as the journal has it.
+
+    `outcome` is `stored`, `repeated`, `failed` or `cancelled`; `version` is the reference of what it made, empty for a
+    failure; `size` is what came, in bytes (0 where unknown).
+    """
+
+    time: datetime
+    actor: str
+    dataset: str
+    origin: str
+    outcome: str
+    reason: str
+    seconds: float
+    size: int = 0
+    rows: int = 0
+    version: str = ""
+
+
+class Watch(Struct, frozen=True):
+    """A folder whose new files become versions of a dataset.
+
+    `pattern` is a glob such as `*.csv`. `settings` are how the files are read, as in `Origin.settings`.
+    """
+
+    name: str
+    folder: str
+    pattern: str
+    dataset: str
+    settings: dict[str, Any] = {}
+    is_paused: bool = False

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from msgspec import Struct
 
-from mlops_desktop.core.datasets import Chunk, ColumnProfile, DatasetVersion, Profile, Schema
+from mlops_desktop.core.datasets import ColumnProfile, DatasetVersion, Profile, Schema
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.chunks import read_chunk
 from mlops_desktop.data.hashing import Words, row_hashes
+from mlops_desktop.data.pieces import PlacedChunk, placed
 from mlops_desktop.data.read import resolve
 from mlops_desktop.data.store import read_manifest, read_profile
 from mlops_desktop.registry import Registry
@@ -76,7 +77,7 @@ def difference(
     """Compare two versions of one dataset, or of two. Raises `NotFound`, `Damaged`."""
     old, new = resolve(registry, before), resolve(registry, after)
     common = [name for name in old.schema.names if name in new.schema.names]
-    old_chunks, new_chunks = read_manifest(registry, old).chunks, read_manifest(registry, new).chunks
+    old_chunks, new_chunks = placed(read_manifest(registry, old)), placed(read_manifest(registry, new))
     shared = Counter[str]()
     if old.schema == new.schema:
         shared = Counter(chunk.content_id for chunk in old_chunks) & Counter(chunk.content_id for chunk in new_chunks)
@@ -117,7 +118,7 @@ class _Reading:
         self._done = 0
         self._progress = progress
 
-    def hashes(self, chunks: Iterable[Chunk]) -> Words:
+    def hashes(self, chunks: Iterable[PlacedChunk]) -> Words:
         found = [np.empty(0, dtype=np.uint64)]
         for chunk in chunks:
             self._progress(self._done / self._total, "Comparing rows")
@@ -127,7 +128,7 @@ class _Reading:
         return np.concatenate(found)
 
 
-def _without(chunks: Sequence[Chunk], shared: Counter[str]) -> list[Chunk]:
+def _without(chunks: Sequence[PlacedChunk], shared: Counter[str]) -> list[PlacedChunk]:
     left = shared.copy()
     rest = []
     for chunk in chunks:

@@ -1,65 +1,63 @@
-"""From a file to a dataset version, with failures on the record."""
+"""From a source to a dataset version, with every attempt on the record."""
 
 from __future__ import annotations
 
-import getpass
-import hashlib
-import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
-from mlops_desktop.core.datasets import DatasetVersion, Origin
-from mlops_desktop.core.errors import Cancelled, InvalidInput
+from mlops_desktop.core.datasets import DatasetVersion
+from mlops_desktop.core.errors import Cancelled
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.sources import Restarted, Source, open_source
+from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.sources import STANDARD, Restarted, Source, open_source
 from mlops_desktop.data.store import check_dataset_name, write_version
 from mlops_desktop.registry import Registry
 
 
 def ingest(
-    registry: Registry, path: Path, dataset: str, *, time_column: str = "", progress: Progress = no_progress
+    registry: Registry,
+    location: Path | str,
+    dataset: str,
+    *,
+    options: ReadOptions = STANDARD,
+    time_column: str = "",
+    progress: Progress = no_progress,
 ) -> DatasetVersion:
-    """Read a file and store its rows as the next version of `dataset`.
+    """Read a source and store its rows as the next version of `dataset`.
 
     Raises `InvalidInput`, `EnvironmentProblem` and `Cancelled`; each failed attempt is an event of the journal.
     """
     check_dataset_name(dataset)
     started = time.monotonic()
     try:
-        return _ingested(registry, path, dataset, time_column, progress)
-    except Cancelled:
-        registry.datasets.record_failure(dataset, path.name, "cancelled", time.monotonic() - started)
-        raise
+        source = open_source(location, options)
+        return _stored(registry, source, dataset, time_column, progress)
     except Exception as error:
-        reason = str(error) or type(error).__name__
-        registry.datasets.record_failure(dataset, path.name, reason, time.monotonic() - started)
+        reason = "cancelled" if isinstance(error, Cancelled) else str(error) or type(error).__name__
+        registry.datasets.record_failure(dataset, Path(location).name, reason, time.monotonic() - started)
         raise
 
 
-def _ingested(registry: Registry, path: Path, dataset: str, time_column: str, progress: Progress) -> DatasetVersion:
-    source = open_source(path)
-    before = path.stat()
-    origin = file_origin(path, progress)
+def _stored(registry: Registry, source: Source, dataset: str, time_column: str, progress: Progress) -> DatasetVersion:
+    origin = source.origin(progress)
     while True:
         try:
-            batches = _Unchanging(source, path, before.st_size, before.st_mtime_ns)
+            rows = _Unchanging(source)
             return write_version(
-                registry, dataset, batches, origin, time_column=time_column, total=source.rows, progress=progress
+                registry, dataset, rows, origin, time_column=time_column, total=source.rows, progress=progress
             )
         except Restarted:
             continue
 
 
 class _Unchanging:
-    """The rows of a file that must not change while they are read, as it is on record by its hash."""
+    """The rows of a source that must not change while they are read, as it is on record by its hash."""
 
-    def __init__(self, source: Source, path: Path, size: int, modified: int) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._path = path
-        self._expected = (size, modified)
 
     @property
     def schema(self) -> pa.Schema:
@@ -67,26 +65,4 @@ class _Unchanging:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         yield from self._source
-        now = self._path.stat()
-        if (now.st_size, now.st_mtime_ns) != self._expected:
-            raise InvalidInput(
-                f"{self._path.name} changed while it was read.", hint="Wait until it is written, then try again."
-            )
-
-
-def file_origin(path: Path, progress: Progress = no_progress) -> Origin:
-    """What is on record about a file: its hash as it came, and who took it in on which machine."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            progress(None, f"Hashing {path.name}")
-            digest.update(block)
-    return Origin(kind="file", name=path.name, sha256=digest.hexdigest(), host=platform.node(), user=user_name())
-
-
-def user_name() -> str:
-    """The account's name, or nothing where the system has none for it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
+        self._source.identity.check_unchanged()

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from mlops_desktop.core.datasets import Chunk, DatasetVersion, Manifest, Profile
+from mlops_desktop.core.datasets import DatasetVersion, Manifest, Profile, StoredObject
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data.chunks import open_chunk, read_chunk
+from mlops_desktop.data.chunks import open_object, read_chunk
 from mlops_desktop.data.hashing import numpy_values
+from mlops_desktop.data.pieces import placed
 from mlops_desktop.data.profile import check_time_column
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.store import read_manifest, read_profile
@@ -83,7 +84,7 @@ def preview(
     schema = _schema(found, columns)
     pieces = []
     start = 0
-    for chunk in read_manifest(registry, found).chunks:
+    for chunk in placed(read_manifest(registry, found)):
         first, last = max(offset - start, 0), min(offset + limit - start, chunk.rows)
         if first < last:
             pieces.append(read_chunk(registry, chunk, schema.names).slice(first, last - first))
@@ -109,20 +110,20 @@ def _schema(version: DatasetVersion, columns: Sequence[str] | None) -> pa.Schema
 def _batches(
     registry: Registry, found: Manifest, names: list[str], between: Between | None
 ) -> Iterator[pa.RecordBatch]:
-    for chunk in found.chunks:
+    for chunk in placed(found):
         if between is None:
             table = read_chunk(registry, chunk, names)
         else:
             needed = list(dict.fromkeys([*names, between[0]]))
-            if not _may_hold(registry, chunk, between):
+            if not any(_may_hold(registry, part.object, between) for part in chunk.slices):
                 continue
             table = _within(read_chunk(registry, chunk, needed), between).select(names)
         yield from table.to_batches()
 
 
-def _may_hold(registry: Registry, chunk: Chunk, between: Between) -> bool:
-    """Whether the chunk's Parquet statistics leave room for rows in the span."""
-    with open_chunk(registry, chunk) as file:
+def _may_hold(registry: Registry, stored: StoredObject, between: Between) -> bool:
+    """Whether the object's Parquet statistics leave room for rows in the span."""
+    with open_object(registry, stored) as file:
         index = file.schema_arrow.get_field_index(between[0])
         start, end = _bounds(between, file.schema_arrow.field(index).type)
         for group in range(file.metadata.num_row_groups):

@@ -16,11 +16,12 @@ from typing import Protocol
 import msgspec
 import pyarrow as pa
 
-from mlops_desktop.core.datasets import Chunk, DatasetVersion, Manifest, Origin, Profile
+from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Profile
 from mlops_desktop.core.errors import InvalidInput, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.chunking import chunks_of
 from mlops_desktop.data.chunks import StoredChunk, known_summary, read_chunk, store_chunk
+from mlops_desktop.data.pieces import PlacedChunk, placed, to_manifest
 from mlops_desktop.data.profile import check_time_column, profile_of
 from mlops_desktop.data.schema import aligned, as_plain, fingerprint, plain_schema, to_arrow, to_core
 from mlops_desktop.registry import Registry
@@ -58,7 +59,7 @@ def write_version(
     schema = plain_schema(rows.schema)
     check_time_column(schema, time_column)
     parent = latest(registry, dataset)
-    known = {chunk.content_id: chunk for chunk in read_manifest(registry, parent).chunks} if parent else {}
+    known = {chunk.content_id: chunk for chunk in placed(read_manifest(registry, parent))} if parent else {}
     batches: Iterable[pa.RecordBatch] = rows
     if isinstance(rows, pa.Table):
         total, batches = rows.num_rows, rows.to_batches()
@@ -91,7 +92,7 @@ def append_version(
         added = aligned(table, schema)
         time_column = time_column or read_profile(registry, parent).time_column
         check_time_column(schema, time_column)
-        chunks = read_manifest(registry, parent).chunks
+        chunks = placed(read_manifest(registry, parent))
         kept = [StoredChunk(chunk, known_summary(registry, chunk), 0, is_new=False) for chunk in chunks[:-1]]
         last = read_chunk(registry, chunks[-1]).to_batches() if chunks else []
         batches = chain(last, added.to_batches())
@@ -132,7 +133,7 @@ def _store_chunks(
     registry: Registry,
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
-    known: dict[str, Chunk],
+    known: dict[str, PlacedChunk],
     progress: Progress,
     total: int | None,
 ) -> list[StoredChunk]:
@@ -146,7 +147,7 @@ def _store_chunks(
     return stored
 
 
-def _in_order(registry: Registry, tables: Iterator[pa.Table], known: dict[str, Chunk]) -> Iterator[StoredChunk]:
+def _in_order(registry: Registry, tables: Iterator[pa.Table], known: dict[str, PlacedChunk]) -> Iterator[StoredChunk]:
     waiting: deque[Future[StoredChunk]] = deque()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="chunks") as pool:
         try:
@@ -170,11 +171,11 @@ def _record(
     time_column: str,
     started: float,
 ) -> DatasetVersion:
-    manifest = Manifest(to_core(schema), tuple(item.chunk for item in stored))
+    manifest = to_manifest(to_core(schema), [item.chunk for item in stored])
     profile = profile_of(schema, [item.summary for item in stored], time_column=time_column)
     return registry.datasets.add_version(
         dataset=dataset,
-        content_id=version_content_id(schema, manifest.chunks),
+        content_id=version_content_id(schema, [chunk.content_id for chunk in manifest.chunks]),
         manifest=registry.objects.put_bytes(msgspec.json.encode(manifest)),
         profile=registry.objects.put_bytes(msgspec.json.encode(profile)),
         rows=manifest.rows,
@@ -188,9 +189,9 @@ def _record(
     )
 
 
-def version_content_id(schema: pa.Schema, chunks: Sequence[Chunk]) -> str:
+def version_content_id(schema: pa.Schema, content_ids: Sequence[str]) -> str:
     """SHA-256 over the schema and the content ids of the chunks: the same rows in the same order have the same id."""
     digest = hashlib.sha256(fingerprint(schema))
-    for chunk in chunks:
-        digest.update(bytes.fromhex(chunk.content_id))
+    for content_id in content_ids:
+        digest.update(bytes.fromhex(content_id))
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from mlops_desktop.registry import Registry
 
 
 class DamagedObject(Struct, frozen=True):
-    """An object that is missing or altered. `role` is `manifest`, `profile` or `chunk`, `versions` what it touches."""
+    """An object that is missing or altered. `role` is `manifest`, `profile` or `rows`, `versions` what it touches."""
 
     sha256: str
     role: str
@@ -60,7 +60,7 @@ def verify(
 def _objects(registry: Registry, version: DatasetVersion) -> list[tuple[str, str]]:
     listed = [("manifest", version.manifest), ("profile", version.profile)]
     if not _problem(registry, version.manifest):
-        listed += [("chunk", chunk.sha256) for chunk in read_manifest(registry, version).chunks]
+        listed += [("rows", stored.sha256) for stored in read_manifest(registry, version).objects]
     return listed
 
 

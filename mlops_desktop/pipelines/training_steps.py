@@ -24,9 +24,9 @@ from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.models import ModelVersion, Parity, Runtime, Signature
 from mlops_desktop.core.progress import Progress
 from mlops_desktop.core.runs import Run, RunState
-from mlops_desktop.data.ingest import file_origin, ingest
+from mlops_desktop.data.ingest import ingest
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.sources import read_source
+from mlops_desktop.data.sources import open_source, read_source
 from mlops_desktop.data.store import write_version
 from mlops_desktop.evaluation.business import cost_metric
 from mlops_desktop.evaluation.metrics import evaluate
@@ -58,7 +58,11 @@ def ingest_file(context: StepContext) -> Output:
     table = read_source(path)
     known = pc.less(table.column(time_column), pa.scalar(datetime.fromisoformat(parameters["before"])))
     version = write_version(
-        context.registry, settings.spec.data.dataset, table.filter(known), file_origin(path), time_column=time_column
+        context.registry,
+        settings.spec.data.dataset,
+        table.filter(known),
+        open_source(path).origin(),
+        time_column=time_column,
     )
     return {"dataset_version": version.reference, "summary": f"{version.reference}, {version.rows:,} rows"}
 

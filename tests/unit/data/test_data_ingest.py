@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from mlops_desktop.core.errors import Cancelled, InvalidInput
 from mlops_desktop.core.events import describe
 from mlops_desktop.core.progress import CancelToken
-from mlops_desktop.data import csv_files
 from mlops_desktop.data.ingest import ingest
 from mlops_desktop.data.read import read_table
+from mlops_desktop.data.sources import csv_files
 from mlops_desktop.registry import Registry
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)

@@ -99,7 +99,7 @@ def test_batches_give_all_rows_in_order(registry: Registry, version: DatasetVers
 
 
 def test_a_missing_and_a_broken_chunk_are_told_apart(registry: Registry, version: DatasetVersion):
-    path = registry.objects.path(manifest(registry, version).chunks[0].sha256)
+    path = registry.objects.path(manifest(registry, version).objects[0].sha256)
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(Damaged, match="damaged"):

@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
-from mlops_desktop.data import csv_files
-from mlops_desktop.data.sources import open_source, read_source
+from mlops_desktop.data.sources import csv_files, open_source, read_source
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:

@@ -55,7 +55,7 @@ def test_what_was_written_is_what_is_read(registry: Registry, origin: Origin, nu
 def test_any_reader_of_parquet_reads_a_version(registry: Registry, origin: Origin, numbered):
     table = numbered(60_000)
     version = write_version(registry, "numbers", table, origin)
-    files = [registry.objects.path(chunk.sha256) for chunk in manifest(registry, version).chunks]
+    files = [registry.objects.path(stored.sha256) for stored in manifest(registry, version).objects]
     assert pa.concat_tables(pq.read_table(file) for file in files).equals(table)
 
 
@@ -71,15 +71,15 @@ def test_an_edit_rewrites_only_the_chunks_that_it_touches(registry: Registry, or
     before = write_version(registry, "numbers", table, origin)
     edited = pa.concat_tables([table.slice(0, 150_000), table.slice(150_100)])
     after = write_version(registry, "numbers", edited, origin)
-    old = {chunk.sha256 for chunk in manifest(registry, before).chunks}
-    new = {chunk.sha256 for chunk in manifest(registry, after).chunks}
+    old = {stored.sha256 for stored in manifest(registry, before).objects}
+    new = {stored.sha256 for stored in manifest(registry, after).objects}
     assert len(new - old) <= 2
     assert read_table(registry, after).equals(edited)
 
 
 def test_a_known_chunk_whose_object_is_gone_is_stored_again(registry: Registry, origin: Origin, numbered):
     version = write_version(registry, "numbers", numbered(1_000), origin)
-    path = registry.objects.path(manifest(registry, version).chunks[0].sha256)
+    path = registry.objects.path(manifest(registry, version).objects[0].sha256)
     path.chmod(0o644)
     path.unlink()
     write_version(registry, "numbers", numbered(1_000), origin)

@@ -30,10 +30,10 @@ def test_one_changed_bit_is_found_in_every_version_it_touches(registry: Registry
     first = write_version(registry, "t", numbered(100_000), origin)
     append_version(registry, "t", numbered(10, first=100_000), origin)
     write_version(registry, "other", numbered(10), origin)
-    chunk = manifest(registry, first).chunks[0].sha256
+    chunk = manifest(registry, first).objects[0].sha256
     spoil(registry.objects.path(chunk))
     (damaged,) = verify(registry).damaged
-    assert (damaged.sha256, damaged.role, damaged.problem) == (chunk, "chunk", "damaged")
+    assert (damaged.sha256, damaged.role, damaged.problem) == (chunk, "rows", "damaged")
     assert set(damaged.versions) == {"t@1", "t@2"}
 
 

@@ -20,14 +20,11 @@ import pyarrow.csv as pacsv
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.schema import check_names
+from mlops_desktop.data.sources.base import Restarted
 
 NULLS = ["", "NULL", "null", "NA", "N/A", "n/a", "#N/A", "<NA>"]
 _BLOCK = 1 << 22
 _COLUMN = re.compile(r"In CSV column #(\d+)")
-
-
-class Restarted(Exception):
-    """The rows yielded so far are void: read again from the start, the types now fit. Caught inside this room."""
 
 
 class CsvFile:

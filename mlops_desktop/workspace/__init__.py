@@ -6,17 +6,15 @@ Reading goes through `registry` (all of its repositories return values); what ch
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
 from mlops_desktop.core.errors import Conflict, InvalidInput
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.monitoring import Alert, AlertState
 from mlops_desktop.core.pipelines import PipelineRun, Schedule
-from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.runs import SpecVersion
 from mlops_desktop.governance import promotion
 from mlops_desktop.pipelines.engine_state import EngineState, read_engine_state
@@ -24,9 +22,7 @@ from mlops_desktop.pipelines.schedules import planned, trigger_of
 from mlops_desktop.pipelines.settings import adopt_spec
 from mlops_desktop.pipelines.steps import check_request
 from mlops_desktop.registry import Registry
-
-if TYPE_CHECKING:
-    from mlops_desktop.data.verify import Verification
+from mlops_desktop.workspace.data import Data
 
 
 class Workspace:
@@ -34,10 +30,12 @@ class Workspace:
 
     Attributes:
         registry: tables, journal and content store; read from it, write through the verbs below.
+        data: the verbs for datasets.
     """
 
     def __init__(self, folder: Path, *, actor: str = "") -> None:
         self.registry = Registry(folder, actor=actor)
+        self.data = Data(self.registry)
 
     @classmethod
     def create(cls, folder: Path, *, name: str = "", actor: str = "", replay_from: str = "") -> Workspace:
@@ -82,22 +80,6 @@ class Workspace:
     def adopt_spec(self, path: Path) -> SpecVersion:
         """Check a spec file, save it as a version, and set up the endpoint's schedules that it names."""
         return adopt_spec(self.registry, path)
-
-    # Data
-
-    def ingest(
-        self, path: Path, dataset: str, *, time_column: str = "", progress: Progress = no_progress
-    ) -> DatasetVersion:
-        """Store a file as a dataset's next version, in this process; `queue("ingest", …)` leaves it to a worker."""
-        from mlops_desktop.data.ingest import ingest
-
-        return ingest(self.registry, path, dataset, time_column=time_column, progress=progress)
-
-    def verify_data(self, progress: Progress = no_progress) -> Verification:
-        """Hash all stored data again; says what is damaged and which versions it touches."""
-        from mlops_desktop.data.verify import verify
-
-        return verify(self.registry, progress=progress)
 
     def export_mlflow(self, model_reference: str, folder: Path) -> Path:
         """Write a version as a folder that MLflow loads; raises where the folder holds something already."""

@@ -1,0 +1,117 @@
+"""What every source of rows offers, whatever it reads."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+
+from mlops_desktop.core.datasets import Origin
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.progress import Progress, no_progress
+from mlops_desktop.core.sources import ReadOptions
+
+
+class Restarted(Exception):
+    """The rows yielded so far are void: read again from the start, the types now fit. Caught inside this room."""
+
+
+class Identity(Protocol):
+    """What goes on record about a source, and whether it is still what it was when it was opened."""
+
+    def origin(self, progress: Progress) -> Origin: ...
+
+    def check_unchanged(self) -> None:
+        """Raise `InvalidInput` where the source changed since it was opened."""
+
+
+class Source(Struct):
+    """Rows to be read. Iterating reads them from the start and may raise `Restarted`, then `schema` has changed.
+
+    Attributes:
+        kind: the format, for people.
+        rows: exact, or an estimate for showing progress; 0 where unknown. `size`: bytes as they come.
+        settings: the options it is read with, those that were found out filled in.
+        warnings: what a person should know of how it is read.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    identity: Identity
+    _schema: Callable[[], pa.Schema]
+    _batches: Callable[[], Iterable[pa.RecordBatch]]
+    size: int = 0
+    settings: ReadOptions = ReadOptions()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._schema()
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return iter(self._batches())
+
+    def origin(self, progress: Progress = no_progress) -> Origin:
+        found = self.identity.origin(progress)
+        return msgspec.structs.replace(found, settings=msgspec.to_builtins(self.settings))
+
+
+class FileIdentity:
+    """A file by its size, time of change and SHA-256."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        status = path.stat()
+        self._expected = (status.st_size, status.st_mtime_ns)
+
+    def origin(self, progress: Progress) -> Origin:
+        return Origin(
+            kind="file",
+            name=self._path.name,
+            sha256=file_sha256(self._path, progress),
+            host=platform.node(),
+            user=user_name(),
+            size=self._expected[0],
+            modified=datetime.fromtimestamp(self._expected[1] / 1e9, UTC).isoformat(timespec="seconds"),
+        )
+
+    def check_unchanged(self) -> None:
+        status = self._path.stat()
+        if (status.st_size, status.st_mtime_ns) != self._expected:
+            raise InvalidInput(
+                f"{self._path.name} changed while it was read.", hint="Wait until it is written, then try again."
+            )
+
+
+def file_sha256(path: Path, progress: Progress = no_progress) -> str:
+    """SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            progress(None, f"Hashing {path.name}")
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def user_name() -> str:
+    """The account's name, or nothing where the system has none for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
+
+
+def some_rows(name: str, rows: int) -> int:
+    """The number of rows itself; raises `InvalidInput` where there are none."""
+    if not rows:
+        raise InvalidInput(f"{name} has columns but no rows.", hint="Give a file with at least one row.")
+    return rows

@@ -1,0 +1,54 @@
+"""A single file of rows, opened by its format: which is told by the options, its extension, or its content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
+from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.schema import check_names
+from mlops_desktop.data.sources.base import Source
+from mlops_desktop.data.sources.columnar import open_arrow, open_parquet
+from mlops_desktop.data.sources.delimited import open_delimited
+from mlops_desktop.data.sources.json_files import open_json
+
+Opener = Callable[[Path, ReadOptions, pa.Schema | None], Source]
+
+FORMATS: dict[str, Opener] = {
+    "csv": open_delimited,
+    "json": open_json,
+    "jsonl": open_json,
+    "parquet": open_parquet,
+    "arrow": open_arrow,
+}
+BY_EXTENSION = {
+    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".tab": "csv",
+    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
+}  # fmt: skip
+EXTENSIONS = tuple(BY_EXTENSION)
+
+
+def open_file(path: Path, options: ReadOptions, hints: pa.Schema | None = None) -> Source:
+    """Open a file and read its columns, not its rows. Raises `InvalidInput`, `EnvironmentProblem`."""
+    found = options.format or BY_EXTENSION.get(path.suffix.lower(), "")
+    opener = FORMATS.get(found)
+    if opener is None:
+        raise InvalidInput(
+            f"{path.name} is of no known kind ({path.suffix or 'no extension'}).",
+            hint=f"Give a file that ends in {', '.join(EXTENSIONS)}.",
+        )
+    try:
+        if path.is_file() and not path.stat().st_size:
+            raise InvalidInput(f"{path.name} is empty.", hint="Give a file with a header and rows.")
+        source = opener(path, options, hints)
+    except FileNotFoundError as error:
+        raise InvalidInput(f"There is no file {path}.", hint="Check the folder and the name.") from error
+    except (PermissionError, IsADirectoryError) as error:
+        raise EnvironmentProblem(
+            f"{path} cannot be opened ({error.strerror}).", hint="Check that it is a file that you may read."
+        ) from error
+    check_names(source.schema.names, where=path.name)
+    return source
