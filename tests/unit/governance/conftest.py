@@ -10,7 +10,17 @@ import msgspec
 import pytest
 
 from mlops_desktop.core.clock import ManualClock
-from mlops_desktop.core.datasets import Chunk, Column, ColumnType, DatasetVersion, Manifest, Origin, Schema
+from mlops_desktop.core.datasets import (
+    Chunk,
+    Column,
+    ColumnType,
+    DatasetVersion,
+    Manifest,
+    Origin,
+    Piece,
+    Schema,
+    StoredObject,
+)
 from mlops_desktop.core.deployments import Guardrail, RolloutState
 from mlops_desktop.core.events import GateDecided, ScoreRecorded
 from mlops_desktop.core.ids import new_id, sha256_hex
@@ -93,8 +103,10 @@ def _advance(registry: Registry, days: int) -> None:
 
 def _dataset(registry: Registry, chunks: tuple[int, ...], origin: Origin) -> DatasetVersion:
     schema = Schema((Column("distance", ColumnType.NUMBER, "double"),))
-    stored = tuple(Chunk(sha256_hex(f"{n}".encode()), sha256_hex(f"rows {n}".encode()), n, 10 * n) for n in chunks)
-    manifest = Manifest(schema, stored)
+    objects = tuple(StoredObject(sha256_hex(f"{n}".encode()), n, 10 * n) for n in chunks)
+    whole = (Piece(position, 0, n) for position, n in enumerate(chunks))
+    cut = tuple(Chunk(sha256_hex(f"rows {piece.rows}".encode()), piece.rows, 0, (piece,)) for piece in whole)
+    manifest = Manifest(schema, objects, cut)
     return registry.datasets.add_version(
         dataset="flights",
         content_id=sha256_hex(repr(chunks).encode()),
