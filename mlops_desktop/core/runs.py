@@ -24,14 +24,36 @@ class RunState(StrEnum):
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
+class GitState(Struct, frozen=True):
+    """The Git checkout that a file was taken from.
+
+    Attributes:
+        commit: its hash; empty before the first commit.
+        branch: its name; empty where the head is detached.
+        is_dirty: whether something in the checkout differed from the commit.
+    """
+
+    commit: str
+    branch: str
+    is_dirty: bool
+
+    def __str__(self) -> str:
+        place = self.branch or "detached"
+        return f"{place} {self.commit[:10] or 'without a commit'}" + (", with changes" if self.is_dirty else "")
+
+
 class SpecVersion(Struct, frozen=True):
-    """A spec file as it was at some time: named by the hash of its text, numbered per name."""
+    """A spec file as it was at some time: named by the hash of its text, numbered per name.
+
+    `git` is the checkout that it was in, None where it was in none.
+    """
 
     id: str
     name: str
     number: int
     text: str
     created: datetime
+    git: GitState | None = None
 
     @property
     def reference(self) -> str:
