@@ -63,6 +63,11 @@ class Models:
             raise NotFound(f"There is no model version {reference}.", hint=f"Known models: {known}.")
         return found[0]
 
+    def of_data(self, reference: str) -> list[ModelVersion]:
+        """Versions of any model that were trained on a dataset version, newest first."""
+        found = self._versions.many(self._versions.naming(reference), order=self._versions.table.id.desc())
+        return [version for version in found if version.dataset_version == reference]
+
     def of_run(self, run: str) -> ModelVersion | None:
         return self._versions.one(self._versions.table.run == run)
 

@@ -72,6 +72,11 @@ class Windows:
         self._known = known
         return known
 
+    def of_model(self, reference: str, *, limit: int = 100) -> tuple[list[Window], int]:
+        """The newest `limit` windows that a model version was judged in, newest first, and how many there are."""
+        table, condition = self._rows.table, self._rows.naming(reference)
+        return self._rows.many(condition, order=table.start.desc(), limit=limit), self._rows.count(condition)
+
     def get(self, id: str) -> Window:
         found = self._rows.one(self._rows.table.id == id)
         if found is None:

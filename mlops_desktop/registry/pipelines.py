@@ -118,6 +118,10 @@ class PipelineRuns:
             self._context.journal.append(PipelineRunCancelRequested(pipeline=run.pipeline), f"pipeline:{id}")
             return self.finish(id, RunState.CANCELLED, "cancelled") if run.state is RunState.QUEUED else asked
 
+    def naming(self, text: str) -> list[PipelineRun]:
+        """Runs with this text among their parameters or their steps' outputs, newest first."""
+        return self._rows.many(self._rows.naming(text), order=self._rows.table.id.desc())
+
     def next_queued(self) -> PipelineRun | None:
         table = self._rows.table
         found = self._rows.many(table.state == RunState.QUEUED.value, order=table.id, limit=1)

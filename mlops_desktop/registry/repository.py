@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from peewee import fn
 
 from mlops_desktop.core.clock import Clock
 from mlops_desktop.registry.database import Database
@@ -54,6 +55,10 @@ class Rows(Generic[T]):
             query = query.offset(offset)
         with self._database.reading():
             return [self._decoder.decode(bytes(row[0])) for row in query.tuples()]
+
+    def naming(self, text: str) -> Any:
+        """Condition: the JSON holds this text as a whole string. For questions too rare to have a column."""
+        return fn.INSTR(self.table.body, msgspec.json.encode(text)) > 0
 
     def count(self, *conditions: Any) -> int:
         query = self.table.select()

@@ -69,6 +69,11 @@ class Runs:
         """Newest first."""
         return self._rows.many(order=self._rows.table.id.desc(), limit=limit, offset=offset)
 
+    def of_data(self, reference: str) -> list[Run]:
+        """Runs that learned from a dataset version, newest first."""
+        found = self._rows.many(self._rows.naming(reference), order=self._rows.table.id.desc())
+        return [run for run in found if run.dataset_version == reference]
+
     def left_running(self) -> list[Run]:
         return self._rows.many(self._rows.table.state == RunState.RUNNING.value)
 
