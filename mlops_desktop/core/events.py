@@ -124,6 +124,13 @@ class WorkspaceCreated(Body, frozen=True):
     schema_version: int
 
 
+@_event("workspace.migrated", "Workspace {subject} brought from format {before} to {after}; its copy is {copy}")
+class WorkspaceMigrated(Body, frozen=True):
+    before: int
+    after: int
+    copy: str
+
+
 @_event("clock.advanced", "Replay reached {moment}")
 class ClockAdvanced(Body, frozen=True):
     """A replay moved the workspace's time."""
@@ -140,12 +147,22 @@ class DatasetVersionCreated(Body, frozen=True):
     new_chunks: int
     added_bytes: int
     seconds: float
+    size: int = 0
+    user: str = ""
+    host: str = ""
+    contract: str = ""
+    repeats: str = ""
 
 
 @_event("dataset.ingest.repeated", "{origin} holds the same rows as {subject}; no new version")
 class DatasetIngestRepeated(Body, frozen=True):
     origin: str
     content_id: str
+    rows: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    user: str = ""
+    host: str = ""
 
 
 @_event("dataset.ingest.failed", "Ingesting {origin} into {subject} failed: {reason}")
@@ -153,6 +170,77 @@ class DatasetIngestFailed(Body, frozen=True):
     origin: str
     reason: str
     seconds: float
+    size: int = 0
+    user: str = ""
+    host: str = ""
+    is_cancelled: bool = False
+
+
+@_event("dataset.alias.moved", "{alias} of {dataset} moved from {before} to {after}: {reason}")
+class DatasetAliasMoved(Body, frozen=True):
+    dataset: str
+    alias: str
+    before: str
+    after: str
+    reason: str
+
+
+@_event("dataset.version.marked", "{subject}: {change}")
+class DatasetVersionMarked(Body, frozen=True):
+    """Note and tags as they are from now on; `change` says in words what became different."""
+
+    change: str
+    note: str
+    tags: list[str]
+
+
+@_event("dataset.version.archived", "{subject} archived: {reason}")
+class DatasetVersionArchived(Body, frozen=True):
+    """`packed` is the file that holds the version's rows, with its hash and size, where it was written to one."""
+
+    reason: str
+    packed: str = ""
+    sha256: str = ""
+    size: int = 0
+
+
+@_event("dataset.version.restored", "{subject} restored from {origin}")
+class DatasetVersionRestored(Body, frozen=True):
+    origin: str
+
+
+@_event("dataset.version.deleted", "{subject} deleted for good, {rows:,} rows: {reason}")
+class DatasetVersionDeleted(Body, frozen=True):
+    reason: str
+    content_id: str
+    rows: int
+    size: int
+
+
+@_event("contract.saved", "Contract {subject} saved")
+class ContractSaved(Body, frozen=True):
+    id: str
+
+
+@_event("watch.changed", "Folder {folder} is watched for {pattern} as {dataset}, paused {is_paused}")
+class WatchChanged(Body, frozen=True):
+    folder: str
+    pattern: str
+    dataset: str
+    is_paused: bool
+
+
+@_event("watch.removed", "Folder {folder} is no longer watched")
+class WatchRemoved(Body, frozen=True):
+    folder: str
+
+
+@_event("store.collected", "{objects:,} unused objects of {size:,} bytes removed, and {temporary:,} unfinished files")
+class StoreCollected(Body, frozen=True):
+    objects: int
+    size: int
+    temporary: int
+    kept: int
 
 
 @_event("spec.saved", "Spec {subject} saved")
