@@ -83,6 +83,11 @@ class Datasets:
         table = self._rows.table
         return self._rows.many(table.dataset == dataset, order=table.number.desc())
 
+    def derived_from(self, reference: str) -> list[DatasetVersion]:
+        """Versions of any dataset that name this one as a parent, newest first."""
+        found = self._rows.many(self._rows.naming(reference), order=self._rows.table.id.desc())
+        return [version for version in found if reference in version.origin.parents]
+
     def get(self, reference: str) -> DatasetVersion:
         """`flights@3`, `flights@latest`, `flights`, or `flights@sha:<start of the content id>`."""
         name, selector = split_reference(reference)
