@@ -15,8 +15,9 @@ from typing import Protocol
 
 import msgspec
 import pyarrow as pa
+from msgspec import Struct, structs
 
-from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Profile
+from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Profile, Schema
 from mlops_desktop.core.errors import InvalidInput, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.chunking import chunks_of
@@ -39,6 +40,23 @@ class Rows(Protocol):
     def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
 
+class Staged(Struct, frozen=True):
+    """Rows that are in the content store but are no version yet, and all that is to be recorded of them."""
+
+    dataset: str
+    content_id: str
+    manifest: str
+    profile: str
+    rows: int
+    size: int
+    schema: Schema
+    origin: Origin
+    chunks: int
+    new_chunks: int
+    added_bytes: int
+    seconds: float
+
+
 def write_version(
     registry: Registry,
     dataset: str,
@@ -55,6 +73,21 @@ def write_version(
     progress. If the rows are those of the latest version, that is returned
     and the repeat is on record. Raises `InvalidInput` for a table that a dataset cannot hold.
     """
+    staged = stage_version(registry, dataset, rows, origin, time_column=time_column, total=total, progress=progress)
+    return record_version(registry, staged)
+
+
+def stage_version(
+    registry: Registry,
+    dataset: str,
+    rows: pa.Table | Rows,
+    origin: Origin,
+    *,
+    time_column: str = "",
+    total: int | None = None,
+    progress: Progress = no_progress,
+) -> Staged:
+    """`write_version` up to the registry's row, so that several versions can be recorded in one transaction."""
     started = time.monotonic()
     schema = plain_schema(rows.schema)
     check_time_column(schema, time_column)
@@ -65,7 +98,12 @@ def write_version(
         total, batches = rows.num_rows, rows.to_batches()
     plain = (as_plain(batch, schema) for batch in batches)
     stored = _store_chunks(registry, plain, schema, known, progress, total)
-    return _record(registry, dataset, schema, stored, origin, time_column, started)
+    return _staged(registry, dataset, schema, stored, origin, time_column, started)
+
+
+def record_version(registry: Registry, staged: Staged) -> DatasetVersion:
+    """Make staged rows the next version of their dataset, or record that they repeat its latest one."""
+    return registry.datasets.add_version(**structs.asdict(staged))
 
 
 def append_version(
@@ -100,7 +138,8 @@ def append_version(
         cut = _store_chunks(registry, batches, schema, known, progress, added.num_rows)
         with registry.transaction():
             if latest(registry, dataset) == parent:
-                return _record(registry, dataset, schema, [*kept, *cut], origin, time_column, started)
+                staged = _staged(registry, dataset, schema, [*kept, *cut], origin, time_column, started)
+                return record_version(registry, staged)
 
 
 def latest(registry: Registry, dataset: str) -> DatasetVersion | None:
@@ -162,7 +201,7 @@ def _in_order(registry: Registry, tables: Iterator[pa.Table], known: dict[str, P
                 future.cancel()
 
 
-def _record(
+def _staged(
     registry: Registry,
     dataset: str,
     schema: pa.Schema,
@@ -170,10 +209,10 @@ def _record(
     origin: Origin,
     time_column: str,
     started: float,
-) -> DatasetVersion:
+) -> Staged:
     manifest = to_manifest(to_core(schema), [item.chunk for item in stored])
     profile = profile_of(schema, [item.summary for item in stored], time_column=time_column)
-    return registry.datasets.add_version(
+    return Staged(
         dataset=dataset,
         content_id=version_content_id(schema, [chunk.content_id for chunk in manifest.chunks]),
         manifest=registry.objects.put_bytes(msgspec.json.encode(manifest)),
