@@ -40,7 +40,8 @@ class Source(Struct):
         kind: the format, for people.
         rows: exact, or an estimate for showing progress; 0 where unknown. `size`: bytes as they come.
         settings: the options it is read with, those that were found out filled in.
-        warnings: what a person should know of how it is read.
+        warnings: what a person should know of how it is read. They and `settings` are final once all rows are read.
+        sheets: names of a workbook's sheets; `members`: names of the files in an archive, folder or glob.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Source(Struct):
     size: int = 0
     settings: ReadOptions = ReadOptions()
     warnings: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
