@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlops_desktop.core.errors import NotFound
-from mlops_desktop.governance.lineage import ancestry
+from mlops_desktop.core.models import ModelVersion
+from mlops_desktop.governance.lineage import ancestry, served_at
 from mlops_desktop.workspace import Workspace
 
 COLUMNS = ("source", "data", "spec", "run", "model", "endpoint")
@@ -55,7 +56,7 @@ def lineage(workspace: Workspace, reference: str = "") -> Lineage:
             (aliases or [""])[0],
         ),
         Node(run_id, "run", f"Run {run.id[-6:]}", f"{run.started:%Y-%m-%d}", f"experiments/{run.id}", run.state.value),
-        Node(spec_id, "spec", found.spec.reference, f"{found.spec.id[:10]}…"),
+        Node(spec_id, "spec", found.spec.reference, str(found.spec.git or f"{found.spec.id[:10]}…")),
     ]
     edges = [(spec_id, run_id), (run_id, model_id)]
     for index, data in enumerate(found.data):
@@ -68,7 +69,7 @@ def lineage(workspace: Workspace, reference: str = "") -> Lineage:
             source_id = f"source:{data.origin.name}"
             nodes.append(Node(source_id, "source", data.origin.name, data.origin.kind))
             edges.append((source_id, data_id))
-    nodes += _endpoints(workspace, version.model, version.number)
+    nodes += _endpoints(workspace, version)
     edges += [(model_id, node.id) for node in nodes if node.kind == "endpoint"]
     unique = {node.id: node for node in nodes}
     return Lineage(references, focus, tuple(unique.values()), tuple(dict.fromkeys(edges)))
@@ -83,16 +84,8 @@ def _first(workspace: Workspace, references: tuple[str, ...]) -> str:
     return next(iter(references), "")
 
 
-def _endpoints(workspace: Workspace, model: str, number: int) -> list[Node]:
-    registry = workspace.registry
-    alias = registry.models.alias(model, "production")
-    found = []
-    for endpoint in registry.endpoints.all():
-        rollout = registry.rollouts.running(endpoint.name)
-        is_canary = rollout is not None and rollout.canary == number
-        if endpoint.model == model and (is_canary or (alias is not None and alias.number == number)):
-            role = f"canary, {rollout.weight:.0%}".replace("%", " %") if is_canary and rollout else "primary"
-            found.append(
-                Node(f"endpoint:{endpoint.name}", "endpoint", endpoint.name, role, "serving", endpoint.state.value)
-            )
-    return found
+def _endpoints(workspace: Workspace, version: ModelVersion) -> list[Node]:
+    return [
+        Node(f"endpoint:{endpoint.name}", "endpoint", endpoint.name, role, "serving", endpoint.state.value)
+        for endpoint, role in served_at(workspace.registry, version)
+    ]
