@@ -206,7 +206,7 @@ class Marks(Struct, frozen=True):
 class VersionLine(Struct, frozen=True):
     """A version as a line of a list: without schema and origin, so that ten thousand are quick to read.
 
-    `aliases` are the names that point at it, `latest` among them.
+    `aliases` are the names that point at it, `latest` among them. `packed` is as in `Marks`.
     """
 
     dataset: str
@@ -222,6 +222,34 @@ class VersionLine(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     is_archived: bool = False
+    packed: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.dataset}@{self.number}"
+
+
+class DatasetAlias(Struct, frozen=True):
+    """A name that points to a version of a dataset, such as `reference`."""
+
+    dataset: str
+    name: str
+    number: int
+    moved: datetime
+    actor: str
+    reason: str = ""
+
+
+class Tombstone(Struct, frozen=True):
+    """What is left of a version that was deleted for good: its number is never used again."""
+
+    dataset: str
+    number: int
+    content_id: str
+    rows: int
+    deleted: datetime
+    actor: str
+    reason: str
 
     @property
     def reference(self) -> str:

@@ -56,13 +56,21 @@ class Database:
                 f"{self.path} does not say which version of the program wrote it.",
                 hint="Restore the workspace's folder from a copy.",
             )
-        found = int(row.value)
+        found = self.schema_version()
         if found > SCHEMA_VERSION:
             raise WorkspaceTooNew(
                 f"The workspace at {self.path.parent} was written by a newer version of MLOps Desktop "
                 f"(format {found}, this program knows {SCHEMA_VERSION}).",
                 hint="Update the program; the workspace was not changed.",
             )
+
+    def schema_version(self) -> int:
+        """The format that the registry is in; below `SCHEMA_VERSION` until it is migrated."""
+        with self._explained():
+            return int(self.tables.meta.get(self.tables.meta.key == "schema_version").value)
+
+    def set_schema_version(self, version: int) -> None:
+        self.tables.meta.replace(key="schema_version", value=str(version)).execute()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -70,15 +70,24 @@ class Journal:
             return [_event(row) for row in query.order_by(self._table.seq).limit(limit)]
 
     def newest(
-        self, limit: int = 200, *, kinds: Iterable[str] = (), subject: str = "", before: int | None = None
+        self,
+        limit: int = 200,
+        *,
+        kinds: Iterable[str] = (),
+        subject: str = "",
+        name: str = "",
+        before: int | None = None,
     ) -> list[Event]:
-        """The newest events, newest first."""
+        """The newest events, newest first; with `name`, those about `flights` as well as about `flights@3`."""
         query = self._table.select()
         wanted = list(kinds)
         if wanted:
             query = query.where(self._table.kind.in_(wanted))
         if subject:
             query = query.where(self._table.subject == subject)
+        if name:
+            of_version = (self._table.subject >= f"{name}@") & (self._table.subject < f"{name}A")  # "A" follows "@"
+            query = query.where((self._table.subject == name) | of_version)
         if before is not None:
             query = query.where(self._table.seq < before)
         with self._database.reading():

@@ -24,11 +24,21 @@ class ObjectStore:
     def has(self, sha256: str) -> bool:
         return self.path(sha256).is_file()
 
+    def size(self, sha256: str) -> int | None:
+        """Bytes of an object as it is on disk; None where it is missing."""
+        try:
+            return self.path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
     def put_bytes(self, content: bytes) -> str:
-        """Store `content` and return its name. Storing the same content again writes nothing."""
+        """Store `content` and return its name. Storing the same content again writes nothing.
+
+        An object that is there with another size than its content has is torn, and written again.
+        """
         name = sha256_hex(content)
         target = self.path(name)
-        if target.is_file():
+        if self.size(name) == len(content):
             return name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

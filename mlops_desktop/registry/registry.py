@@ -12,11 +12,13 @@ from mlops_desktop.core.clock import Clock, SystemClock, from_text, to_text
 from mlops_desktop.core.errors import Conflict, EnvironmentProblem
 from mlops_desktop.core.events import Body, ClockAdvanced, WorkspaceCreated
 from mlops_desktop.core.ids import new_id
+from mlops_desktop.registry.contracts import Contracts
 from mlops_desktop.registry.database import Database
 from mlops_desktop.registry.datasets import Datasets
 from mlops_desktop.registry.deployments import Endpoints, Rollouts
 from mlops_desktop.registry.journal import Journal
 from mlops_desktop.registry.lease import Lease
+from mlops_desktop.registry.migration import migrate
 from mlops_desktop.registry.models import Models
 from mlops_desktop.registry.monitoring import Alerts, Windows
 from mlops_desktop.registry.objects import ObjectStore
@@ -26,6 +28,7 @@ from mlops_desktop.registry.runs import Runs
 from mlops_desktop.registry.specs import Specs
 from mlops_desktop.registry.tables import SCHEMA_VERSION
 from mlops_desktop.registry.trust import is_trusted, trust
+from mlops_desktop.registry.watches import Watches
 
 DATABASE = "registry.db"
 _REPLAY_TIME = "replay_time"
@@ -49,8 +52,11 @@ class Registry:
         self.actor = actor or f"user:{_user()}"
         self.objects = ObjectStore(folder / "objects")
         self.journal = Journal(self._database, self.clock, self.actor)
-        context = Context(self._database, self.journal, self.clock)
+        migrate(self._database, self.journal, self.name)
+        context = Context(self._database, self.journal, self.clock, self.actor)
         self.datasets = Datasets(context)
+        self.contracts = Contracts(context)
+        self.watches = Watches(context)
         self.specs = Specs(context)
         self.runs = Runs(context)
         self.models = Models(context)

@@ -17,11 +17,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Context:
     """What a repository works with."""
 
-    def __init__(self, database: Database, journal: Journal, clock: Clock) -> None:
+    def __init__(self, database: Database, journal: Journal, clock: Clock, actor: str) -> None:
         self.database = database
         self.tables = database.tables
         self.journal = journal
         self.clock = clock
+        self.actor = actor
 
 
 class Rows(Generic[T]):

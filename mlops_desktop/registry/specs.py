@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlops_desktop.core.errors import NotFound
 from mlops_desktop.core.events import SpecSaved
 from mlops_desktop.core.ids import sha256_hex
-from mlops_desktop.core.runs import SpecVersion
+from mlops_desktop.core.runs import GitState, SpecVersion
 from mlops_desktop.registry.repository import Context, Rows, split_reference
 
 
@@ -16,7 +16,8 @@ class Specs:
         self._context = context
         self._rows = Rows(context.database, context.tables.spec, SpecVersion)
 
-    def save(self, name: str, text: str) -> SpecVersion:
+    def save(self, name: str, text: str, git: GitState | None = None) -> SpecVersion:
+        """Record a spec's text, and the Git checkout that its file is in, as its next version."""
         table = self._rows.table
         digest = sha256_hex(text.encode())
         with self._context.database.writing():
@@ -24,7 +25,7 @@ class Specs:
             if newest and newest[0].id == digest:
                 return newest[0]
             number = newest[0].number + 1 if newest else 1
-            spec = SpecVersion(id=digest, name=name, number=number, text=text, created=self._context.clock.now())
+            spec = SpecVersion(digest, name, number, text, self._context.clock.now(), git)
             self._rows.insert(spec, id=digest, name=name, number=number)
             self._context.journal.append(SpecSaved(id=digest), spec.reference)
             return spec

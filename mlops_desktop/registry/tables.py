@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import BlobField, CharField, CompositeKey, Field, FloatField, IntegerField, Model, SqliteDatabase, TextField
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def _table(
@@ -64,6 +64,36 @@ class Tables:
             {"id": _id(), "dataset": CharField(), "number": IntegerField(), "content_id": _key()},
             indexes={("dataset", "number"): True},
         )
+        # What lists show and what may change, apart from the version's long body.
+        self.dataset_line = _rows(
+            "dataset_line",
+            {
+                "id": _id(),
+                "dataset": CharField(),
+                "number": IntegerField(),
+                "content_id": CharField(),
+                "is_archived": IntegerField(),
+            },
+            indexes={
+                ("dataset", "number"): True,
+                ("dataset", "is_archived", "number"): False,
+                ("dataset", "content_id"): False,
+            },
+        )
+        self.dataset_alias = _rows(
+            "dataset_alias",
+            {"dataset": CharField(), "name": CharField(), "number": IntegerField()},
+            primary=("dataset", "name"),
+        )
+        self.dataset_tombstone = _rows(
+            "dataset_tombstone",
+            {"dataset": CharField(), "number": IntegerField(), "content_id": CharField()},
+            primary=("dataset", "number"),
+        )
+        self.contract = _rows(
+            "contract", {"dataset": CharField(), "number": IntegerField()}, primary=("dataset", "number")
+        )
+        self.watch = _rows("watch", {"name": _id()})
         self.spec = _rows(
             "spec", {"id": CharField(), "name": CharField(), "number": IntegerField()}, primary=("name", "number")
         )
