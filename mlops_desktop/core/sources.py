@@ -25,6 +25,7 @@ class ReadOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         sheet: of a workbook, by name; empty for the first.
         member: which files of an archive, folder or glob to read, as a glob such as `2024-*.csv`.
         query: SQL text, for a database.
+        fill_missing: columns that some files of an archive or folder lack are missing values there, not an error.
     """
 
     format: str = ""
@@ -43,6 +44,7 @@ class ReadOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     sheet: str = ""
     member: str = ""
     query: str = ""
+    fill_missing: bool = False
 
 
 class PreviewColumn(Struct, frozen=True):

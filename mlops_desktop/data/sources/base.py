@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from mlops_desktop.core.datasets import Origin
-from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 
@@ -88,11 +89,29 @@ class FileIdentity:
         )
 
     def check_unchanged(self) -> None:
-        status = self._path.stat()
+        try:
+            status = self._path.stat()
+        except FileNotFoundError as error:
+            raise InvalidInput(
+                f"{self._path.name} vanished while it was read.", hint="Keep the file where it is, then try again."
+            ) from error
         if (status.st_size, status.st_mtime_ns) != self._expected:
             raise InvalidInput(
                 f"{self._path.name} changed while it was read.", hint="Wait until it is written, then try again."
             )
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Says in words why a file cannot be opened. Raises `InvalidInput`, `EnvironmentProblem`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InvalidInput(f"There is no file {path}.", hint="Check the folder and the name.") from error
+    except (PermissionError, IsADirectoryError) as error:
+        raise EnvironmentProblem(
+            f"{path} cannot be opened ({error.strerror}).", hint="Check that it is a file that you may read."
+        ) from error
 
 
 def file_sha256(path: Path, progress: Progress = no_progress) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
+from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.schema import check_names
-from mlops_desktop.data.sources.base import Source
+from mlops_desktop.data.sources.base import Source, opening
 from mlops_desktop.data.sources.columnar import open_arrow, open_parquet
 from mlops_desktop.data.sources.delimited import open_delimited
 from mlops_desktop.data.sources.json_files import open_json
@@ -40,15 +40,9 @@ def open_file(path: Path, options: ReadOptions, hints: pa.Schema | None = None) 
             f"{path.name} is of no known kind ({path.suffix or 'no extension'}).",
             hint=f"Give a file that ends in {', '.join(EXTENSIONS)}.",
         )
-    try:
+    with opening(path):
         if path.is_file() and not path.stat().st_size:
             raise InvalidInput(f"{path.name} is empty.", hint="Give a file with a header and rows.")
         source = opener(path, options, hints)
-    except FileNotFoundError as error:
-        raise InvalidInput(f"There is no file {path}.", hint="Check the folder and the name.") from error
-    except (PermissionError, IsADirectoryError) as error:
-        raise EnvironmentProblem(
-            f"{path} cannot be opened ({error.strerror}).", hint="Check that it is a file that you may read."
-        ) from error
     check_names(source.schema.names, where=path.name)
     return source
