@@ -61,7 +61,7 @@ def _versions(arguments: argparse.Namespace) -> Answer:
 
 
 def _show(arguments: argparse.Namespace) -> Answer:
-    from mlops_desktop.data.store import read_profile
+    from mlops_desktop.data.manifests import read_profile
 
     registry = open_workspace(arguments).registry
     version = registry.datasets.get(arguments.reference)

@@ -12,10 +12,10 @@ from mlops_desktop.core.datasets import DatasetVersion, Manifest, Profile, Store
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.chunks import open_object, read_chunk
 from mlops_desktop.data.hashing import numpy_values
+from mlops_desktop.data.manifests import read_manifest, read_profile
 from mlops_desktop.data.pieces import placed
 from mlops_desktop.data.profile import check_time_column
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.store import read_manifest, read_profile
 from mlops_desktop.registry import Registry
 
 Moment = datetime | str | None

@@ -13,15 +13,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Protocol
 
-import msgspec
 import pyarrow as pa
 from msgspec import Struct, structs
 
-from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Profile, Schema
+from mlops_desktop.core.datasets import DatasetVersion, Origin, Schema
 from mlops_desktop.core.errors import InvalidInput, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.chunking import chunks_of
 from mlops_desktop.data.chunks import StoredChunk, known_summary, read_chunk, store_chunk
+from mlops_desktop.data.manifests import put_struct, read_manifest, read_profile
 from mlops_desktop.data.pieces import PlacedChunk, placed, to_manifest
 from mlops_desktop.data.profile import check_time_column, profile_of
 from mlops_desktop.data.schema import aligned, as_plain, fingerprint, plain_schema, to_arrow, to_core
@@ -160,14 +160,6 @@ def check_dataset_name(name: str) -> None:
         )
 
 
-def read_manifest(registry: Registry, version: DatasetVersion) -> Manifest:
-    return msgspec.json.decode(registry.objects.read_bytes(version.manifest), type=Manifest)
-
-
-def read_profile(registry: Registry, version: DatasetVersion) -> Profile:
-    return msgspec.json.decode(registry.objects.read_bytes(version.profile), type=Profile)
-
-
 def _store_chunks(
     registry: Registry,
     batches: Iterable[pa.RecordBatch],
@@ -215,8 +207,8 @@ def _staged(
     return Staged(
         dataset=dataset,
         content_id=version_content_id(schema, [chunk.content_id for chunk in manifest.chunks]),
-        manifest=registry.objects.put_bytes(msgspec.json.encode(manifest)),
-        profile=registry.objects.put_bytes(msgspec.json.encode(profile)),
+        manifest=put_struct(registry, manifest),
+        profile=put_struct(registry, profile),
         rows=manifest.rows,
         size=manifest.size,
         schema=manifest.schema,

@@ -9,7 +9,7 @@ from msgspec import Struct
 from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.errors import Damaged, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.store import read_manifest
+from mlops_desktop.data.manifests import read_manifest
 from mlops_desktop.registry import Registry
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from mlops_desktop.core.datasets import DatasetVersion, Manifest
+from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.errors import Damaged, NotFound
+from mlops_desktop.data.manifests import read_manifest
 from mlops_desktop.registry import Registry
 
 
@@ -45,11 +46,7 @@ def provenance(registry: Registry, version: DatasetVersion) -> Provenance:
 
 def _shared_rows(registry: Registry, earlier: DatasetVersion, later: DatasetVersion) -> int | None:
     try:
-        kept = {chunk.content_id for chunk in _manifest(registry, later).chunks}
-        return sum(chunk.rows for chunk in _manifest(registry, earlier).chunks if chunk.content_id in kept)
+        kept = {chunk.content_id for chunk in read_manifest(registry, later).chunks}
+        return sum(chunk.rows for chunk in read_manifest(registry, earlier).chunks if chunk.content_id in kept)
     except (NotFound, Damaged, msgspec.DecodeError):
         return None
-
-
-def _manifest(registry: Registry, version: DatasetVersion) -> Manifest:
-    return msgspec.json.decode(registry.objects.read_bytes(version.manifest), type=Manifest)

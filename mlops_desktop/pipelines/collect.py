@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from mlops_desktop.core.datasets import DatasetVersion, Origin
 from mlops_desktop.core.runs import RunState
-from mlops_desktop.data.store import append_version, latest, read_profile
+from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.data.store import append_version, latest
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.pipelines.settings import Settings, settings_for
 from mlops_desktop.registry import Registry

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from mlops_desktop.core.datasets import DatasetVersion, Profile
+from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.workspace import Workspace
 
 PAGE_ROWS = 200
@@ -50,7 +49,7 @@ def dataset_list(workspace: Workspace) -> DatasetList:
 def dataset_detail(workspace: Workspace, reference: str) -> DatasetDetail:
     registry = workspace.registry
     version = registry.datasets.get(reference)
-    profile = msgspec.json.decode(registry.objects.read_bytes(version.profile), type=Profile)
+    profile = read_profile(registry, version)
     before = registry.datasets.get(f"{version.dataset}@{version.number - 1}") if version.number > 1 else None
     names, names_before = set(version.schema.names), set(before.schema.names if before else version.schema.names)
     return DatasetDetail(

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Profile
+from mlops_desktop.core.datasets import ColumnProfile, ColumnType
 from mlops_desktop.core.deployments import Endpoint, Rollout
 from mlops_desktop.core.models import Feature, ModelVersion
+from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState
 from mlops_desktop.workspace import Workspace
 
@@ -50,11 +51,9 @@ def live(workspace: Workspace) -> EngineState:
 
 def example_of(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
     """A typical row: the median or the most frequent value of each feature in the training data."""
-    import msgspec
-
     registry = workspace.registry
     data = registry.datasets.get(version.dataset_version)
-    profile = msgspec.json.decode(registry.objects.read_bytes(data.profile), type=Profile)
+    profile = read_profile(registry, data)
     columns = {column.name: column for column in profile.columns}
     return {each.name: _typical(each, columns.get(each.name)) for each in version.signature.features}
 
