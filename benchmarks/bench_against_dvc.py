@@ -40,9 +40,8 @@ def flights_table(rows: int, seed: int = 7) -> pa.Table:
     for name, words, width in (("carrier", 16, 2), ("origin", 3, 3), ("dest", 105, 3), ("tail", 4_000, 5)):
         letters = np.array([f"{name[0].upper()}{i:0{width - 1}d}" for i in range(words)])
         columns[name] = pa.array(letters[random.integers(0, words, rows)])
-    for name, limit in (
-        ("weekend", 2), ("night", 2), ("minute", 1_440), ("weekday", 7), ("distance", 3_000), ("flight", 8_000), ("late", 2),
-    ):  # fmt: skip
+    limits = {"weekend": 2, "night": 2, "minute": 1_440, "weekday": 7, "distance": 3_000, "flight": 8_000, "late": 2}
+    for name, limit in limits.items():
         columns[name] = pa.array(random.integers(0, limit, rows))
     for name in ("temp", "wind", "humid", "pressure", "visib"):
         columns[name] = pa.array(np.round(random.normal(50, 12, rows), 2), mask=random.random(rows) < 0.05)

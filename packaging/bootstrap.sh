@@ -114,6 +114,14 @@ find_missing_on_linux() {
     fi
 }
 
+wish_for_postgres() { # its tests are skipped, visibly, where it is not there and cannot be installed
+    if ! is_needed tests || [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return 0; fi
+    [ -z "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || return 0
+    echo "Installing postgresql for the tests of databases"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null 2>&1 ||
+        echo "PostgreSQL could not be installed; its tests will be skipped"
+}
+
 wanted_stamp() { # what .venv depends on, its place included: scripts and the project's link name it
     cksum pyproject.toml constraints.txt
     "$python" --version 2>&1
@@ -165,4 +173,5 @@ choose_python
 if [ "$(uname -s)" = Linux ]; then find_missing_on_linux; fi
 find_missing_venv_module
 get_missing
+wish_for_postgres
 set_up_venv
