@@ -278,7 +278,8 @@ class Attempt(Struct, frozen=True):
 class Watch(Struct, frozen=True):
     """A folder whose new files become versions of a dataset.
 
-    `pattern` is a glob such as `*.csv`. `settings` are how the files are read, as in `Origin.settings`.
+    `pattern` is a glob such as `*.csv`. `settings` are how the files are read, as in `Origin.settings`;
+    `time_column` is as in `Profile`.
     """
 
     name: str
@@ -287,3 +288,4 @@ class Watch(Struct, frozen=True):
     dataset: str
     settings: dict[str, Any] = {}
     is_paused: bool = False
+    time_column: str = ""

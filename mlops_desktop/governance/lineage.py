@@ -57,7 +57,7 @@ class Lineage(Struct, frozen=True):
 
 def lineage(registry: Registry, reference: str, *, shown: int = SHOWN) -> Lineage:
     """The lineage of `flights@3`, or, where no dataset is called so, of a model version. Raises `NotFound`."""
-    if reference.partition("@")[0] in registry.datasets.names():
+    if reference.partition("@")[0] in registry.datasets.names(include_archived=True):
         return data_lineage(registry, registry.datasets.get(reference), shown=shown)
     try:
         return model_lineage(registry, reference, shown=shown)

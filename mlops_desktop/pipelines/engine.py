@@ -18,15 +18,15 @@ from mlops_desktop.core.clock import SystemClock
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.events import EngineChanged
 from mlops_desktop.core.pipelines import PipelineRun
-from mlops_desktop.core.runs import RunState
 from mlops_desktop.pipelines.delivery import Delivery
 from mlops_desktop.pipelines.engine_state import EngineState, JobState, write_engine_state
+from mlops_desktop.pipelines.left_behind import requeue_left_behind, retry_or_fail
 from mlops_desktop.pipelines.schedules import Alarm
 from mlops_desktop.pipelines.triggers import act_on_alerts, fire_schedules
+from mlops_desktop.pipelines.watching import Watching
 from mlops_desktop.pipelines.worker import WorkerProcess, warm_up
 from mlops_desktop.registry import Registry
 
-MAX_ATTEMPTS = 3
 _ROUND_SECONDS = 0.02
 _IDLE_ROUND_SECONDS = 0.1
 _STATE_SECONDS = 0.1
@@ -131,16 +131,17 @@ class EngineRounds:
         self._state_written = 0.0
         self._is_replay = self.registry.is_replay
         self._moved = 0.0
+        self._watching = Watching(self.registry)
 
     def begin(self) -> None:
         """Announce the engine and pick up what an earlier one left."""
         warm_up()
         self.registry.record(self._changed("started"), self.registry.name)
-        for run in self.registry.pipeline_runs.running():
-            self._recover(run)
+        requeue_left_behind(self.registry)
         for training in self.registry.runs.left_running():
             self.registry.runs.fail(training, "the program ended while it ran")
         self.delivery.begin()
+        self._watching.begin()
 
     def next(self) -> bool:
         """One round; True when something is going on, so that the next one should come soon."""
@@ -155,6 +156,7 @@ class EngineRounds:
     def end(self, failure: str) -> None:
         """Stop what was started. A run that is cut off goes on with the next engine."""
         self._alarm.close()
+        self._watching.end()
         worker = self._worker
         try:
             if worker is not None:
@@ -215,21 +217,10 @@ class EngineRounds:
         run = self.registry.pipeline_runs.get(worker.run_id)
         if run.state.is_final:
             return
-        self._retry_or_fail(run, outcome or "the worker ended without an outcome")
-
-    def _retry_or_fail(self, run: PipelineRun, reason: str) -> None:
+        reason = outcome or "the worker ended without an outcome"
         for training in self.registry.runs.left_running():
             self.registry.runs.fail(training, reason)
-        if run.cancel_requested:
-            self.registry.pipeline_runs.finish(run.id, RunState.CANCELLED, "cancelled")
-        elif run.attempt >= MAX_ATTEMPTS:
-            self.registry.pipeline_runs.finish(run.id, RunState.FAILED, f"{reason}, {run.attempt} times in a row")
-        else:
-            self.registry.pipeline_runs.requeue(run.id, reason)
-
-    def _recover(self, run: PipelineRun) -> None:
-        """A run that an earlier engine left behind; its worker ended with that engine."""
-        self._retry_or_fail(run, "the program ended while it ran")
+        retry_or_fail(self.registry, run, reason)
 
     def _write_state(self, now: datetime) -> None:
         idle = self._worker is None and self.registry.pipeline_runs.next_queued() is None

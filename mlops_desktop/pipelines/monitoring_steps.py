@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.monitoring import Alert, AlertState, Window, WindowKind
 from mlops_desktop.data.read import read_table
 from mlops_desktop.data.store import latest
@@ -33,8 +34,9 @@ def monitor(context: StepContext) -> Output:
     registry, endpoint = context.registry, context.parameters["endpoint"]
     settings = settings_for(registry, endpoint)
     until = labels_complete_until(settings, registry.clock.now())
-    table = _served_rows(registry, settings, until)
-    if not table.num_rows:
+    version = latest(registry, predictions_dataset(endpoint))
+    table = pa.table({}) if version is None else _served_rows(registry, settings, version, until)
+    if version is None or not table.num_rows:
         return {"summary": "nothing was served yet"}
     judge = _Judge(registry, settings)
     days = [judge.window(table, day, day + DAY, WindowKind.DAY) for day in _new_days(registry, endpoint, table, until)]
@@ -43,14 +45,11 @@ def monitor(context: StepContext) -> Output:
     history = registry.windows.all(endpoint, WindowKind.VERDICT)
     registry.windows.add(found, _summary(verdict))
     alerts = [] if verdict is None else _apply(registry, settings, history, verdict)
-    return {"summary": _summary(verdict), "windows": [window.id for window in found], "alerts": alerts}
+    windows = [window.id for window in found]
+    return {"summary": _summary(verdict), "windows": windows, "alerts": alerts, "read": [version.reference]}
 
 
-def _served_rows(registry: Registry, settings: Settings, until: datetime) -> pa.Table:
-    dataset = predictions_dataset(settings.endpoint)
-    version = latest(registry, dataset)
-    if version is None:
-        return pa.table({})
+def _served_rows(registry: Registry, settings: Settings, version: DatasetVersion, until: datetime) -> pa.Table:
     newest = _last_day(registry, settings.endpoint)
     start = min(until - VERDICT_DAYS * DAY, newest + DAY) if newest else None
     return read_table(registry, version, between=("time", start, until))

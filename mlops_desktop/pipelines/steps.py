@@ -8,10 +8,10 @@ from typing import Any
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.pipelines.runner import Pipeline, register_pipeline
 
-_MODULES = ("collect", "training_steps", "monitoring_steps", "score_steps")
+_MODULES = ("collect", "ingest_steps", "training_steps", "monitoring_steps", "score_steps")
 
 PIPELINES = (
-    Pipeline("ingest", "Store a file as a dataset version", ("ingest",), ("path", "dataset")),
+    Pipeline("ingest", "Store a source as a dataset version", ("ingest",), ("path", "dataset")),
     Pipeline(
         "set up",
         "From a file to a first version in production",

@@ -1,4 +1,4 @@
-"""Steps from data to a model version: ingest, train the candidates, gate them, release the one that passed."""
+"""Steps from data to a model version: train the candidates, gate them, release the one that passed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,10 +23,7 @@ from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.models import ModelVersion, Parity, Runtime, Signature
 from mlops_desktop.core.progress import Progress
 from mlops_desktop.core.runs import Run, RunState
-from mlops_desktop.data.ingest import ingest
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.sources import open_source, read_source
-from mlops_desktop.data.store import write_version
 from mlops_desktop.evaluation.business import cost_metric
 from mlops_desktop.evaluation.metrics import evaluate
 from mlops_desktop.governance.gates import Contender, GateVerdict, TestRows, as_payload, judge
@@ -42,29 +38,6 @@ from mlops_desktop.serving.rollout import RolloutSpec
 from mlops_desktop.training.fit import one_thread
 from mlops_desktop.training.references import LABEL, SCORE
 from mlops_desktop.training.train import TrainingResult, train
-
-
-@register_step("ingest")
-def ingest_file(context: StepContext) -> Output:
-    """Store a file as a dataset version; with `before` only the rows before that moment, for a replay."""
-    parameters = context.parameters
-    path = Path(parameters["path"])
-    if "before" not in parameters:
-        dataset = parameters.get("dataset") or settings_for(context.registry, parameters["spec"]).spec.data.dataset
-        version = ingest(context.registry, path, dataset, progress=context.progress)
-        return {"dataset_version": version.reference, "summary": f"{version.reference}, {version.rows:,} rows"}
-    settings = settings_for(context.registry, parameters["spec"])
-    time_column = settings.spec.data.time_column
-    table = read_source(path)
-    known = pc.less(table.column(time_column), pa.scalar(datetime.fromisoformat(parameters["before"])))
-    version = write_version(
-        context.registry,
-        settings.spec.data.dataset,
-        table.filter(known),
-        open_source(path).origin(),
-        time_column=time_column,
-    )
-    return {"dataset_version": version.reference, "summary": f"{version.reference}, {version.rows:,} rows"}
 
 
 @register_step("train")
@@ -89,7 +62,7 @@ def train_candidates(context: StepContext) -> Output:
         runs = list(pool.map(train_candidate, lengths))
     scores = " and ".join(f"{run.metrics.get('auc', float('nan')):.3f}" for run in runs)
     summary = f"{len(runs)} candidates trained on {version.reference}, test AUC {scores}"
-    return {"runs": [run.id for run in runs], "dataset_version": version.reference, "summary": summary}
+    return {"runs": [run.id for run in runs], "read": [version.reference], "summary": summary}
 
 
 def _one_at_a_time(progress: Progress) -> Progress:

@@ -48,6 +48,11 @@ class DatasetReader:
         listed = {line.number for line in self.lines(dataset)}
         return [version for version in found if version.number in listed]
 
+    def derived_from(self, reference: str) -> list[DatasetVersion]:
+        """Versions of any dataset that name this one as a parent, newest first."""
+        found = self._versions.many(self._versions.naming(reference), order=self._versions.table.id.desc())
+        return [version for version in found if reference in version.origin.parents]
+
     def lines(self, dataset: str | None = None, *, include_archived: bool = False) -> list[VersionLine]:
         """Versions of a dataset, or of all, newest first."""
         table = self._lines.table

@@ -142,9 +142,11 @@ class PipelineRuns:
             raise NotFound(f"There is no pipeline run {id}.", hint="List them with `mlops-desktop pipelines runs`.")
         return found
 
-    def all(self, *, limit: int = 500) -> list[PipelineRun]:
-        """Newest first."""
-        return self._rows.many(order=self._rows.table.id.desc(), limit=limit)
+    def all(self, *, limit: int | None = 500, pipeline: str = "") -> list[PipelineRun]:
+        """Those of one pipeline or of all, newest first."""
+        table = self._rows.table
+        conditions = [table.pipeline == pipeline] if pipeline else []
+        return self._rows.many(*conditions, order=table.id.desc(), limit=limit)
 
     def _put(self, run: PipelineRun) -> None:
         self._rows.put(run, id=run.id, pipeline=run.pipeline, state=run.state.value)

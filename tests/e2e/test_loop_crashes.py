@@ -17,8 +17,9 @@ from loop_kit import ROOT, program, wait_until, without_qt
 from mlops_desktop.core.deployments import EndpointState
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
-from mlops_desktop.pipelines.engine import MAX_ATTEMPTS, Engine
+from mlops_desktop.pipelines.engine import Engine
 from mlops_desktop.pipelines.engine_state import read_engine_state
+from mlops_desktop.pipelines.left_behind import MAX_ATTEMPTS
 from mlops_desktop.pipelines.player import Control, Player
 from mlops_desktop.pipelines.sample import ENDPOINT
 from mlops_desktop.registry import Registry

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,10 +20,11 @@ from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.pipelines import Schedule, StepRun
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.pipelines import engine as engines
-from mlops_desktop.pipelines import worker
+from mlops_desktop.pipelines import left_behind, worker
 from mlops_desktop.pipelines.delivery import Delivery
-from mlops_desktop.pipelines.engine import MAX_ATTEMPTS, Engine, EngineRounds
+from mlops_desktop.pipelines.engine import Engine, EngineRounds
 from mlops_desktop.pipelines.engine_state import FILE, read_engine_state
+from mlops_desktop.pipelines.left_behind import MAX_ATTEMPTS
 from mlops_desktop.pipelines.rollouts import RolloutKeeper
 from mlops_desktop.pipelines.settings import feedback_token
 from mlops_desktop.registry import Registry
@@ -63,11 +66,17 @@ def begin_and_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds.end("")
 
 
+def pid_of_an_ended_process() -> int:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
 def left_running(registry: Registry, attempts: int) -> str:
     """A run whose worker and engine ended in its second step."""
     run = registry.pipeline_runs.queue("retrain", {"endpoint": ENDPOINT}, "test")
     for attempt in range(attempts):
-        registry.pipeline_runs.start(run, 1)
+        registry.pipeline_runs.start(run, pid_of_an_ended_process())
         registry.pipeline_runs.set_step(run.id, StepRun("collect", RunState.SUCCEEDED, {"rows": 1}))
         if attempt < attempts - 1:
             registry.pipeline_runs.requeue(run.id, "killed")
@@ -102,6 +111,30 @@ def test_a_run_left_behind_that_was_to_be_cancelled_is_cancelled(
     empty.pipeline_runs.request_cancel(run)
     begin_and_end(empty.folder, monkeypatch)
     assert empty.pipeline_runs.get(run).state is RunState.CANCELLED
+
+
+def test_a_run_that_another_program_is_at_work_on_is_left_to_it_until_that_ends(
+    empty: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run = empty.pipeline_runs.queue("ingest", {}, "test")
+    empty.pipeline_runs.start(run, other.pid)
+    begin_and_end(empty.folder, monkeypatch)
+    assert empty.pipeline_runs.get(run.id).state is RunState.RUNNING
+    other.communicate(b"")
+    begin_and_end(empty.folder, monkeypatch)
+    assert empty.pipeline_runs.get(run.id).state is RunState.QUEUED
+
+
+def test_a_process_that_only_got_the_number_of_an_ended_one_is_not_at_work(empty: Registry) -> None:
+    run = empty.pipeline_runs.queue("ingest", {}, "test")
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = empty.pipeline_runs.start(run, other.pid)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(left_behind, "_CLOCKS_DIFFER", -timedelta(days=1))
+        assert not left_behind.is_at_work(empty, started)
+    assert left_behind.is_at_work(empty, started)
+    other.communicate(b"")
 
 
 def test_an_engine_on_a_workspace_that_cannot_be_opened_does_not_start(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""The step that takes a source in: a file, a folder, a query, a prediction log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.sources import open_source, read_source
+from mlops_desktop.data.store import write_version
+from mlops_desktop.pipelines.runner import Output, StepContext, register_step
+from mlops_desktop.pipelines.settings import settings_for
+
+
+@register_step("ingest")
+def ingest_source(context: StepContext) -> Output:
+    """Store a source as a dataset version.
+
+    Parameters: `path` (any location that a source is opened by), `dataset` (or a `spec` that names it), and as far as
+    wanted `options` (of `ReadOptions`), `time_column`, `mode`, `note`, `tags`. With `before` only the rows before that
+    moment are stored, for a replay.
+    """
+    if "before" in context.parameters:
+        return _ingest_until(context)
+    parameters = context.parameters
+    dataset = parameters.get("dataset") or settings_for(context.registry, parameters["spec"]).spec.data.dataset
+    version = ingest(
+        context.registry,
+        parameters["path"],
+        dataset,
+        options=options_of(parameters),
+        time_column=parameters.get("time_column", ""),
+        progress=context.progress,
+    )
+    return {
+        "dataset_version": version.reference,
+        "made": [version.reference],
+        "summary": f"{version.reference}, {version.rows:,} rows",
+    }
+
+
+def options_of(parameters: dict[str, Any]) -> ReadOptions:
+    """How a run's source is read. Raises `InvalidInput` for options that there are not."""
+    try:
+        return msgspec.convert(parameters.get("options", {}), ReadOptions)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The options of the ingestion do not fit: {error}.", hint="Correct them.") from error
+
+
+def _ingest_until(context: StepContext) -> Output:
+    parameters = context.parameters
+    data = settings_for(context.registry, parameters["spec"]).spec.data
+    path = Path(parameters["path"])
+    table = read_source(path)
+    known = pc.less(table.column(data.time_column), pa.scalar(datetime.fromisoformat(parameters["before"])))
+    rows, origin = table.filter(known), open_source(path).origin()
+    version = write_version(context.registry, data.dataset, rows, origin, time_column=data.time_column)
+    return {
+        "dataset_version": version.reference,
+        "made": [version.reference],
+        "summary": f"{version.reference}, {version.rows:,} rows",
+    }
