@@ -1,24 +1,28 @@
 """What changed from one dataset version to another.
 
-Chunks that both versions have are not read, so the cost is that of what changed.
+Rows that both versions take from the same place are equal and are not read, so the cost is that of what changed.
+Values are compared as `data.hashing` says: NaN is NaN, -0.0 is 0.0, a null is neither NaN nor the empty text.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 
-import numpy as np
 from msgspec import Struct
 
-from mlops_desktop.core.datasets import ColumnProfile, DatasetVersion, Profile, Schema
+from mlops_desktop.core.datasets import DatasetVersion, Schema
+from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.chunks import read_chunk
-from mlops_desktop.data.hashing import Words, row_hashes
+from mlops_desktop.data.comparable import common_types
+from mlops_desktop.data.manifests import read_manifest, read_profile
+from mlops_desktop.data.pairing import Matched, match, unmatched
 from mlops_desktop.data.pieces import PlacedChunk, placed
 from mlops_desktop.data.read import resolve
-from mlops_desktop.data.store import read_manifest, read_profile
+from mlops_desktop.data.records import Layout
+from mlops_desktop.data.schema import to_arrow
+from mlops_desktop.data.sharing import Shared, shared
+from mlops_desktop.data.shift import ColumnShift, shifts
 from mlops_desktop.registry import Registry
 
 
@@ -30,121 +34,144 @@ class RetypedColumn(Struct, frozen=True):
     after: str
 
 
-class ColumnShift(Struct, frozen=True):
-    """How a column's summary moved.
+class ChangedCells(Struct, frozen=True):
+    """How many of the changed rows have another value in a column."""
 
-    `shift` is in [0, 1] for texts: the total variation distance of the listed frequent values; for numbers it is the
-    difference of the means in pooled standard deviations. None where there is nothing to tell.
-    """
-
-    name: str
-    missing_before: float
-    missing_after: float
-    distinct_before: int
-    distinct_after: int
-    mean_before: float | None
-    mean_after: float | None
-    shift: float | None
+    column: str
+    rows: int
 
 
 class Difference(Struct, frozen=True):
-    """`rows_added` and `rows_removed` compare rows by content in the columns that both versions have.
+    """What changed from version `before` to version `after`.
 
-    A row that was edited counts as one removed and one added; a row that merely moved counts as neither.
+    Rows are compared in the columns that both versions have.
+
+    Attributes:
+        key: the columns by which rows were paired. If empty, rows were paired by content: one that was edited counts as
+            one removed and one added, and `rows_changed` is 0.
+        columns_moved: columns whose place among the common ones changed; the fewest that explain the new order.
+        rows_changed: rows with the same key and other values; rows that share a key are paired in their order.
+        cells: by column, how many of those have another value in it; only columns with any.
+        rows_read: how many rows of both versions had to be read to find this out.
+        is_reordered: whether rows that are in both come in another order; None where that was not found out.
+        shifts: how the columns' distributions moved, the farthest moved first.
     """
 
     before: str
     after: str
+    key: tuple[str, ...]
     columns_added: tuple[str, ...]
     columns_removed: tuple[str, ...]
     columns_retyped: tuple[RetypedColumn, ...]
+    columns_moved: tuple[str, ...]
     rows_before: int
     rows_after: int
     rows_added: int
     rows_removed: int
-    chunks_shared: int
-    chunks_read: int
+    rows_changed: int
+    cells: tuple[ChangedCells, ...]
+    rows_read: int
+    is_reordered: bool | None
     shifts: tuple[ColumnShift, ...]
 
     @property
     def is_schema_changed(self) -> bool:
-        return bool(self.columns_added or self.columns_removed or self.columns_retyped)
+        return bool(self.columns_added or self.columns_removed or self.columns_retyped or self.columns_moved)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything but the order of the rows changed."""
+        return self.is_schema_changed or bool(self.rows_added or self.rows_removed or self.rows_changed)
+
+
+class Pair(Struct, frozen=True):
+    """Two versions on the way to be compared."""
+
+    before: DatasetVersion
+    after: DatasetVersion
+    chunks_before: list[PlacedChunk]
+    chunks_after: list[PlacedChunk]
+    layout: Layout
+    key: tuple[str, ...]
+    left: Shared
 
 
 def difference(
-    registry: Registry, before: DatasetVersion | str, after: DatasetVersion | str, *, progress: Progress = no_progress
+    registry: Registry,
+    before: DatasetVersion | str,
+    after: DatasetVersion | str,
+    *,
+    key: Sequence[str] | None = None,
+    progress: Progress = no_progress,
 ) -> Difference:
-    """Compare two versions of one dataset, or of two. Raises `NotFound`, `Damaged`."""
-    old, new = resolve(registry, before), resolve(registry, after)
-    common = [name for name in old.schema.names if name in new.schema.names]
-    old_chunks, new_chunks = placed(read_manifest(registry, old)), placed(read_manifest(registry, new))
-    shared = Counter[str]()
-    if old.schema == new.schema:
-        shared = Counter(chunk.content_id for chunk in old_chunks) & Counter(chunk.content_id for chunk in new_chunks)
-    old_changed, new_changed = _without(old_chunks, shared), _without(new_chunks, shared)
-    removed, added = old.rows, new.rows
-    if common:
-        reading = _Reading(registry, common, len(old_changed) + len(new_changed), progress)
-        removed, added = _unmatched(reading.hashes(old_changed), reading.hashes(new_changed))
+    """Compare two versions of one dataset, or of two.
+
+    `key` names the columns that tell which row is which; None takes those of the contract, an empty sequence compares
+    by content. Raises `InvalidInput` for a key that is not in both versions, `NotFound`, `Damaged`.
+    """
+    pair = opened_pair(registry, before, after, key)
+    matched = matched_rows(registry, pair, 0, progress)
+    old, new = pair.before, pair.after
     return Difference(
         before=old.reference,
         after=new.reference,
-        columns_added=tuple(name for name in new.schema.names if name not in common),
-        columns_removed=tuple(name for name in old.schema.names if name not in common),
+        key=pair.key,
+        columns_added=tuple(name for name in new.schema.names if name not in old.schema.names),
+        columns_removed=tuple(name for name in old.schema.names if name not in new.schema.names),
         columns_retyped=_retyped(old.schema, new.schema),
+        columns_moved=_moved(old.schema, new.schema),
         rows_before=old.rows,
         rows_after=new.rows,
-        rows_added=added,
-        rows_removed=removed,
-        chunks_shared=shared.total(),
-        chunks_read=len(old_changed) + len(new_changed),
+        rows_added=matched.added.rows,
+        rows_removed=matched.removed.rows,
+        rows_changed=matched.changed.rows,
+        cells=tuple(
+            ChangedCells(column, rows) for column, rows in zip(pair.layout.others, matched.cells, strict=True) if rows
+        ),
+        rows_read=sum(span.rows for span in (*pair.left.before, *pair.left.after)),
+        is_reordered=matched.is_reordered,
         shifts=shifts(read_profile(registry, old), read_profile(registry, new)),
     )
 
 
-def shifts(before: Profile, after: Profile) -> tuple[ColumnShift, ...]:
-    """How the columns that both profiles have moved, in the order of the first."""
-    later = {column.name: column for column in after.columns}
-    return tuple(_shift(column, later[column.name]) for column in before.columns if column.name in later)
+def opened_pair(
+    registry: Registry, before: DatasetVersion | str, after: DatasetVersion | str, key: Sequence[str] | None
+) -> Pair:
+    """Resolve two versions and see what they have in common without reading rows."""
+    old, new = resolve(registry, before), resolve(registry, after)
+    types = common_types(to_arrow(old.schema), to_arrow(new.schema))
+    names = _key(registry, old, new, list(types)) if key is None else _given(old, new, tuple(key))
+    others = {name: kind for name, kind in types.items() if name not in names}
+    layout = Layout({name: types[name] for name in names}, others) if names else Layout(types, {})
+    chunks = [placed(read_manifest(registry, version)) for version in (old, new)]
+    return Pair(old, new, chunks[0], chunks[1], layout, names, shared(chunks[0], chunks[1]))
 
 
-class _Reading:
-    """Reads chunks and reports how far it is."""
-
-    def __init__(self, registry: Registry, columns: list[str], total: int, progress: Progress) -> None:
-        self._registry = registry
-        self._columns = columns
-        self._total = total
-        self._done = 0
-        self._progress = progress
-
-    def hashes(self, chunks: Iterable[PlacedChunk]) -> Words:
-        found = [np.empty(0, dtype=np.uint64)]
-        for chunk in chunks:
-            self._progress(self._done / self._total, "Comparing rows")
-            table = read_chunk(self._registry, chunk, self._columns)
-            found += [row_hashes(batch) for batch in table.to_batches()]
-            self._done += 1
-        return np.concatenate(found)
+def matched_rows(registry: Registry, pair: Pair, limit: int, progress: Progress) -> Matched:
+    """Pair the rows of two versions; `limit` positions of each kind are kept."""
+    if not pair.layout.columns:
+        return unmatched(pair.before.rows, pair.after.rows, limit)
+    return match(registry, pair.left, pair.layout, limit, progress)
 
 
-def _without(chunks: Sequence[PlacedChunk], shared: Counter[str]) -> list[PlacedChunk]:
-    left = shared.copy()
-    rest = []
-    for chunk in chunks:
-        if left[chunk.content_id] > 0:
-            left[chunk.content_id] -= 1
-        else:
-            rest.append(chunk)
-    return rest
+def _given(old: DatasetVersion, new: DatasetVersion, key: tuple[str, ...]) -> tuple[str, ...]:
+    for version in (old, new):
+        missing = [name for name in key if name not in version.schema.names]
+        if missing:
+            raise InvalidInput(
+                f"{version.reference} has no column {', '.join(map(repr, missing))}, so rows cannot be paired by it.",
+                hint=f"Its columns: {', '.join(version.schema.names)}.",
+            )
+    return key
 
 
-def _unmatched(before: Words, after: Words) -> tuple[int, int]:
-    """How many rows are on one side only, repeated rows counted as often as they occur."""
-    values, inverse = np.unique(np.concatenate([before, after]), return_inverse=True)
-    surplus = np.bincount(inverse[len(before) :], minlength=len(values)).astype(np.int64)
-    surplus -= np.bincount(inverse[: len(before)], minlength=len(values))
-    return int(-surplus[surplus < 0].sum()), int(surplus[surplus > 0].sum())
+def _key(registry: Registry, old: DatasetVersion, new: DatasetVersion, common: list[str]) -> tuple[str, ...]:
+    """The key that a contract declares, if both versions have its columns."""
+    for dataset in dict.fromkeys((new.dataset, old.dataset)):
+        found = registry.contracts.newest(dataset)
+        if found and found.contract.key and set(found.contract.key) <= set(common):
+            return found.contract.key
+    return ()
 
 
 def _retyped(before: Schema, after: Schema) -> tuple[RetypedColumn, ...]:
@@ -156,33 +183,20 @@ def _retyped(before: Schema, after: Schema) -> tuple[RetypedColumn, ...]:
     )
 
 
-def _shift(before: ColumnProfile, after: ColumnProfile) -> ColumnShift:
-    return ColumnShift(
-        name=before.name,
-        missing_before=_missing(before),
-        missing_after=_missing(after),
-        distinct_before=before.distinct,
-        distinct_after=after.distinct,
-        mean_before=before.mean,
-        mean_after=after.mean,
-        shift=_size(before, after),
-    )
-
-
-def _missing(column: ColumnProfile) -> float:
-    rows = column.count + column.nulls
-    return column.nulls / rows if rows else 0.0
-
-
-def _size(before: ColumnProfile, after: ColumnProfile) -> float | None:
-    if not before.count or not after.count:
-        return None
-    if before.mean is not None and after.mean is not None:
-        pooled = math.hypot(before.std or 0.0, after.std or 0.0) / math.sqrt(2)
-        if not pooled:
-            return 0.0 if after.mean == before.mean else None
-        return abs(after.mean - before.mean) / pooled
-    if not before.top or not after.top:
-        return None
-    old, new = dict(before.top), dict(after.top)
-    return sum(abs(new.get(v, 0) / after.count - old.get(v, 0) / before.count) for v in old | new) / 2
+def _moved(before: Schema, after: Schema) -> tuple[str, ...]:
+    """All common columns but those of a longest run that kept its order (Schensted, 1961)."""
+    places = {name: place for place, name in enumerate(before.names)}
+    common = [name for name in after.names if name in places]
+    ends: list[int] = []
+    lengths = []
+    for name in common:
+        at = bisect_left(ends, places[name])
+        ends[at : at + 1] = [places[name]]
+        lengths.append(at)
+    kept: set[str] = set()
+    wanted, last = len(ends) - 1, len(places)
+    for name, length in zip(reversed(common), reversed(lengths), strict=True):
+        if length == wanted and places[name] < last:
+            kept.add(name)
+            last, wanted = places[name], wanted - 1
+    return tuple(name for name in common if name not in kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
+    from mlops_desktop.data.changes import RowChanges
+    from mlops_desktop.data.difference import Difference
     from mlops_desktop.data.verify import Verification
 
 STANDARD = ReadOptions()
@@ -42,3 +45,33 @@ class Data:
         from mlops_desktop.data.verify import verify
 
         return verify(self._registry, progress=progress)
+
+    def difference(
+        self,
+        before: DatasetVersion | str,
+        after: DatasetVersion | str,
+        *,
+        key: Sequence[str] | None = None,
+        progress: Progress = no_progress,
+    ) -> Difference:
+        """What changed from one version to another: columns, rows, cells, distributions.
+
+        Rows are paired by `key`; None takes the contract's, an empty sequence compares by content.
+        """
+        from mlops_desktop.data.difference import difference
+
+        return difference(self._registry, before, after, key=key, progress=progress)
+
+    def changes(
+        self,
+        before: DatasetVersion | str,
+        after: DatasetVersion | str,
+        *,
+        key: Sequence[str] | None = None,
+        limit: int = 1_000,
+        progress: Progress = no_progress,
+    ) -> RowChanges:
+        """The first `limit` changed rows with their cells, and as many added and removed ones."""
+        from mlops_desktop.data.changes import changes
+
+        return changes(self._registry, before, after, key=key, limit=limit, progress=progress)

@@ -1,0 +1,138 @@
+"""The rows and cells that changed from one dataset version to another, to be shown or exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from msgspec import Struct
+
+from mlops_desktop.core.datasets import DatasetVersion
+from mlops_desktop.core.progress import Progress, no_progress
+from mlops_desktop.data.comparable import Types, as_comparable
+from mlops_desktop.data.difference import Pair, matched_rows, opened_pair
+from mlops_desktop.data.hashing import Words, value_words
+from mlops_desktop.data.pairing import Matched
+from mlops_desktop.data.pieces import PlacedChunk
+from mlops_desktop.data.schema import to_arrow
+from mlops_desktop.data.sharing import Positions, rows_at, spans_of
+from mlops_desktop.registry import Registry
+
+LIMIT = 1_000
+
+
+class CellChange(Struct, frozen=True):
+    """A cell with another value. Row numbers are from 0; the key's values are those after.
+
+    Values are Python's, None for a null; times in nanoseconds are ISO texts, as Python has no such times.
+    """
+
+    row_before: int
+    row_after: int
+    key: tuple[Any, ...]
+    column: str
+    before: Any
+    after: Any
+
+
+class RowChanges(Struct, frozen=True):
+    """Changed cells, added rows and removed rows, as many as asked for.
+
+    Attributes:
+        key: the columns by which rows were paired; empty where rows were compared by content, so that none changed.
+        rows_changed, rows_added, rows_removed: how many there are, shown or not.
+        cells: the changed cells of the first changed rows, row by row in the order of the columns.
+        added, removed: the first such rows, with all columns of the version that they are in.
+        added_at, removed_at: their row numbers in that version, from 0.
+    """
+
+    before: str
+    after: str
+    key: tuple[str, ...]
+    rows_changed: int
+    rows_added: int
+    rows_removed: int
+    cells: tuple[CellChange, ...]
+    added: pa.Table
+    added_at: tuple[int, ...]
+    removed: pa.Table
+    removed_at: tuple[int, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was left out."""
+        shown = len({cell.row_before for cell in self.cells}), len(self.added_at), len(self.removed_at)
+        return shown == (self.rows_changed, self.rows_added, self.rows_removed)
+
+
+def changes(
+    registry: Registry,
+    before: DatasetVersion | str,
+    after: DatasetVersion | str,
+    *,
+    key: Sequence[str] | None = None,
+    limit: int = LIMIT,
+    progress: Progress = no_progress,
+) -> RowChanges:
+    """The first `limit` changed, added and removed rows; `key` as in `difference`, which names the errors, too."""
+    pair = opened_pair(registry, before, after, key)
+    matched = matched_rows(registry, pair, limit, progress)
+    return RowChanges(
+        before=pair.before.reference,
+        after=pair.after.reference,
+        key=pair.key,
+        rows_changed=matched.changed.rows,
+        rows_added=matched.added.rows,
+        rows_removed=matched.removed.rows,
+        cells=_cells(registry, pair, matched),
+        added=_rows(registry, pair.after, pair.chunks_after, matched.added.at),
+        added_at=tuple(matched.added.at.tolist()),
+        removed=_rows(registry, pair.before, pair.chunks_before, matched.removed.at),
+        removed_at=tuple(matched.removed.at.tolist()),
+    )
+
+
+def _rows(
+    registry: Registry,
+    version: DatasetVersion,
+    chunks: Sequence[PlacedChunk],
+    positions: Positions,
+    columns: list[str] | None = None,
+) -> pa.Table:
+    schema = to_arrow(version.schema)
+    if not len(positions):
+        return schema.empty_table()
+    return rows_at(registry, spans_of(chunks), positions, columns or schema.names)
+
+
+def _cells(registry: Registry, pair: Pair, matched: Matched) -> tuple[CellChange, ...]:
+    if not len(matched.changed.at):
+        return ()
+    columns = pair.layout.columns
+    old = _rows(registry, pair.before, pair.chunks_before, matched.changed.at, columns)
+    new = _rows(registry, pair.after, pair.chunks_after, matched.changed_after, columns)
+    keys = list(zip(*(_values(new.column(name)) for name in pair.key), strict=True))
+    found = []
+    for name in pair.layout.others:
+        one, other = old.column(name), new.column(name)
+        rows = np.flatnonzero(_words(one, name, pair.layout.others) != _words(other, name, pair.layout.others)).tolist()
+        values = zip(rows, _values(one.take(rows)), _values(other.take(rows)), strict=True) if rows else ()
+        found += [(row, name, before, after) for row, before, after in values]
+    at = list(zip(matched.changed.at.tolist(), matched.changed_after.tolist(), strict=True))
+    return tuple(
+        CellChange(*at[row], keys[row], name, before, after)
+        for row, name, before, after in sorted(found, key=lambda item: item[0])
+    )
+
+
+def _words(column: pa.ChunkedArray, name: str, types: Types) -> Words:
+    return np.concatenate([value_words(as_comparable(chunk, types[name])) for chunk in column.chunks])
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.string())
+    found: list[Any] = column.to_pylist()
+    return found
