@@ -1,20 +1,40 @@
-"""Check stored datasets against the hashes they are named by."""
+"""Check everything in the content store against the hashes it is named by."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion
-from mlops_desktop.core.errors import Damaged, NotFound
-from mlops_desktop.core.progress import Progress, no_progress
+from mlops_desktop.core.errors import AppError
+from mlops_desktop.core.progress import Progress, no_progress, part_of
+from mlops_desktop.data.chunks import read_chunk
+from mlops_desktop.data.hashing import content_hash
 from mlops_desktop.data.manifests import read_manifest
+from mlops_desktop.data.pieces import PlacedChunk, placed
+from mlops_desktop.data.schema import to_arrow
+from mlops_desktop.data.store import version_content_id
 from mlops_desktop.registry import Registry
+
+THREADS = 2
+UNUSED = "unused"
+_AT_ONCE = 64
 
 
 class DamagedObject(Struct, frozen=True):
-    """An object that is missing or altered. `role` is `manifest`, `profile` or `rows`, `versions` what it touches."""
+    """An object that is missing or altered.
+
+    Attributes:
+        role: what it is to those who need it: `manifest`, `profile`, `rows`, a model's artifact such as `onnx`,
+            `counts` of a monitored window, `chunk` or `version` (a content id that the rows do not have), or `unused`.
+        problem: `missing`, `damaged`, or why it cannot be read.
+        versions: whom it touches: dataset and model versions, runs and windows.
+    """
 
     sha256: str
     role: str
@@ -23,11 +43,17 @@ class DamagedObject(Struct, frozen=True):
 
 
 class Verification(Struct, frozen=True):
-    """What was read, and what is wrong with it; nothing damaged means that every byte is as it was stored."""
+    """What was read, and what is wrong with it; nothing damaged means that every byte is as it was stored.
+
+    `size` is in bytes; `chunks` were rebuilt, 0 unless that was asked for.
+    """
 
     versions: int
     objects: int
     damaged: tuple[DamagedObject, ...]
+    size: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
 
     @property
     def is_sound(self) -> bool:
@@ -35,42 +61,152 @@ class Verification(Struct, frozen=True):
 
 
 def verify(
-    registry: Registry, versions: Sequence[DatasetVersion] | None = None, *, progress: Progress = no_progress
+    registry: Registry,
+    versions: Sequence[DatasetVersion] | None = None,
+    *,
+    deep: bool = False,
+    progress: Progress = no_progress,
 ) -> Verification:
-    """Read each object of some versions (of all, if None) once and compare its hash to its name."""
-    if versions is None:
-        versions = [version for name in registry.datasets.names() for version in registry.datasets.versions(name)]
-    users: dict[tuple[str, str], list[str]] = {}
-    problems: dict[str, str] = {}
-    for version in versions:
-        for role, sha256 in _objects(registry, version):
-            users.setdefault((sha256, role), []).append(version.reference)
-    for done, (sha256, _) in enumerate(users, 1):
-        progress(done / len(users), f"{done} of {len(users)} objects checked")
-        if problem := _problem(registry, sha256):
-            problems[sha256] = problem
-    found = tuple(
+    """Read each object of some versions once and compare its hash to its name; with None, of the whole store: models,
+    runs and monitoring too, and what nothing uses.
+
+    `deep` also reads the rows of each chunk and compares their content id, which finds what was stored wrongly.
+    """
+    started = time.monotonic()
+    is_whole = versions is None
+    with registry.as_one():
+        chosen = all_versions(registry) if versions is None else list(versions)
+        needed = _Needed(registry, chosen)
+        if is_whole:
+            needed.add_all(registry)
+    problems, size = _hashed(registry, needed.users, part_of(progress, 0.0, 0.5 if deep else 1.0))
+    damaged = [
         DamagedObject(sha256, role, problems[sha256], tuple(dict.fromkeys(names)))
-        for (sha256, role), names in users.items()
+        for sha256, roles in needed.users.items()
         if sha256 in problems
+        for role, names in roles.items()
+    ]
+    chunks = 0
+    if deep:
+        wrong, chunks = _rebuilt(registry, needed.rows, set(problems), part_of(progress, 0.5, 1.0))
+        damaged += wrong
+    return Verification(
+        len(chosen), len(needed.users), tuple(damaged), size, chunks, round(time.monotonic() - started, 3)
     )
-    return Verification(len(versions), len({sha256 for sha256, _ in users}), found)
 
 
-def _objects(registry: Registry, version: DatasetVersion) -> list[tuple[str, str]]:
-    listed = [("manifest", version.manifest), ("profile", version.profile)]
-    if not _problem(registry, version.manifest):
-        listed += [("rows", stored.sha256) for stored in read_manifest(registry, version).objects]
-    return listed
+def all_versions(registry: Registry) -> list[DatasetVersion]:
+    """Every version of every dataset, archived ones too."""
+    datasets = registry.datasets
+    names = datasets.names(include_archived=True)
+    return [version for name in names for version in datasets.versions(name, include_archived=True)]
 
 
-def _problem(registry: Registry, sha256: str) -> str:
+class _Needed:
+    """Who needs which object as what: `users[sha256][role]`. `rows` are versions whose rows are in the store."""
+
+    def __init__(self, registry: Registry, versions: Iterable[DatasetVersion]) -> None:
+        self.users: dict[str, dict[str, list[str]]] = {}
+        self.rows: list[DatasetVersion] = []
+        packed = {line.reference for line in registry.datasets.lines(include_archived=True) if line.packed}
+        for version in versions:
+            self._add(version.manifest, "manifest", version.reference)
+            self._add(version.profile, "profile", version.reference)
+            if version.reference in packed or _problem(registry, version.manifest)[0]:
+                continue
+            self.rows.append(version)
+            for stored in read_manifest(registry, version).objects:
+                self._add(stored.sha256, "rows", version.reference)
+
+    def add_all(self, registry: Registry) -> None:
+        for holding in registry.holdings.all():
+            self._add(holding.sha256, holding.role, holding.owner)
+        for name in registry.objects.names():
+            if name not in self.users:
+                self.users[name] = {UNUSED: []}
+
+    def _add(self, sha256: str, role: str, owner: str) -> None:
+        self.users.setdefault(sha256, {}).setdefault(role, []).append(owner)
+
+
+def _hashed(registry: Registry, names: Iterable[str], progress: Progress) -> tuple[dict[str, str], int]:
+    """What is wrong with which of these objects, and the bytes that were read."""
+    wanted, problems, size = list(names), dict[str, str](), 0
+    started = time.monotonic()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="verify") as pool:
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            for done, (name, (problem, read)) in enumerate(
+                zip(some, pool.map(lambda name: _problem(registry, name), some), strict=True), start + 1
+            ):
+                size += read
+                if problem:
+                    problems[name] = problem
+                rate = size / 1e6 / max(time.monotonic() - started, 1e-6)
+                progress(done / len(wanted), f"{done:,} of {len(wanted):,} objects checked, {rate:,.0f} MB/s")
+    return problems, size
+
+
+def _problem(registry: Registry, sha256: str) -> tuple[str, int]:
+    """What is wrong with an object, empty for nothing, and its size in bytes."""
     try:
-        registry.objects.read_bytes(sha256)
-    except NotFound:
-        return "missing"
-    except Damaged:
-        return "damaged"
+        with registry.objects.path(sha256).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return ("" if digest == sha256 else "damaged"), file.tell()
+    except FileNotFoundError:
+        return "missing", 0
     except OSError as error:
-        return f"unreadable ({error.strerror})"
-    return ""
+        return f"unreadable ({error.strerror})", 0
+
+
+class _Check(NamedTuple):
+    """A chunk to be rebuilt from its slices, and the first version that it was found in."""
+
+    version: DatasetVersion
+    chunk: PlacedChunk
+
+
+def _rebuilt(
+    registry: Registry, versions: Sequence[DatasetVersion], bad: set[str], progress: Progress
+) -> tuple[list[DamagedObject], int]:
+    """Content ids that are not those of the rows; chunks in objects already known to be bad are left out."""
+    users: dict[PlacedChunk, list[DatasetVersion]] = {}
+    damaged: list[DamagedObject] = []
+    for version in versions:
+        chunks = placed(read_manifest(registry, version))
+        if version_content_id(to_arrow(version.schema), [chunk.content_id for chunk in chunks]) != version.content_id:
+            damaged.append(DamagedObject(version.content_id, "version", "damaged", (version.reference,)))
+        for chunk in chunks:
+            users.setdefault(chunk, []).append(version)
+    sound = [chunk for chunk in users if not any(part.object.sha256 in bad for part in chunk.slices)]
+    checks = (_Check(users[chunk][0], chunk) for chunk in sound)
+    rows = 0
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="verify") as pool:
+        results = _few_at_a_time(pool, lambda check: _content_problem(registry, check), checks)
+        for done, (chunk, problem) in enumerate(zip(sound, results, strict=True), 1):
+            rows += chunk.rows
+            progress(done / len(sound), f"{done:,} of {len(sound):,} chunks rebuilt, {rows:,} rows")
+            if problem:
+                names = tuple(dict.fromkeys(version.reference for version in users[chunk]))
+                damaged.append(DamagedObject(chunk.content_id, "chunk", problem, names))
+    return damaged, len(sound)
+
+
+def _few_at_a_time(pool: ThreadPoolExecutor, work: Callable[[_Check], str], checks: Iterable[_Check]) -> Iterator[str]:
+    """Like `pool.map`, with no more chunks in memory than there are threads."""
+    waiting: list[_Check] = []
+    for check in checks:
+        waiting.append(check)
+        if len(waiting) == THREADS:
+            yield from pool.map(work, waiting)
+            waiting = []
+    yield from pool.map(work, waiting)
+
+
+def _content_problem(registry: Registry, check: _Check) -> str:
+    try:
+        table = read_chunk(registry, check.chunk)
+    except AppError as error:
+        return error.message
+    is_same = content_hash(table.schema, table.to_batches()) == check.chunk.content_id
+    return "" if is_same and table.num_rows == check.chunk.rows else "damaged"

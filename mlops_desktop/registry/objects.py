@@ -7,16 +7,61 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from mlops_desktop.core.errors import Damaged, EnvironmentProblem, NotFound
+from mlops_desktop.core.errors import Conflict, Damaged, EnvironmentProblem, NotFound
 from mlops_desktop.core.ids import new_id, sha256_hex
+from mlops_desktop.registry.storelock import StoreLock
+
+
+class StoredFile(NamedTuple):
+    """A file of the store. `name` is empty for one that a killed process left half-written; `stored` is the time that
+    it was last stored, in seconds since 1970."""
+
+    name: str
+    path: Path
+    size: int
+    stored: float
 
 
 class ObjectStore:
-    """`objects/ab/cdef…`. An object appears whole or not at all: it is written beside, synced, and renamed."""
+    """`objects/ab/cdef…`. An object appears whole or not at all: it is written beside, synced, and renamed.
+
+    What nothing names is removed by a collection (`data.collection`), which never happens while `in_use`. A file's time
+    is when its content was last stored, so that a collection can leave what is young.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = StoreLock(folder.with_name(f"{folder.name}.lock"))
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """No object goes away meanwhile: hold this from the first look at the store until the row that names what was
+        stored is committed. Waits for a running collection, which takes seconds; may be nested."""
+        try:
+            lock = self._lock.shared()
+            lock.__enter__()
+        except OSError as error:
+            raise _explained(error, self.folder) from error
+        try:
+            yield
+        finally:
+            lock.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def in_no_use(self, *, wait: float) -> Iterator[None]:
+        """Nobody stores anything meanwhile. Raises `Conflict` where somebody still does after `wait` seconds."""
+        try:
+            with self._lock.exclusive(wait=wait) as is_held:
+                if not is_held:
+                    raise Conflict(
+                        "Data is being stored in this workspace at the moment.",
+                        hint="Try again when that is done; nothing was removed.",
+                    )
+                yield
+        except OSError as error:
+            raise _explained(error, self.folder) from error
 
     def path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / sha256[2:]
@@ -38,24 +83,39 @@ class ObjectStore:
         """
         name = sha256_hex(content)
         target = self.path(name)
-        if self.size(name) == len(content):
-            return name
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.parent / f".{new_id()}"
+        with self.in_use():
+            if target.is_file():
+                with contextlib.suppress(PermissionError):  # of another user; `in_use` is what protects it then
+                    os.utime(target)
+                return name
             try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.chmod(0o444)
-                temporary.replace(target)
-            finally:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+                self._write(target, content)
+            except OSError as error:
+                raise _explained(error, self.folder) from error
+        return name
+
+    def _write(self, target: Path, content: bytes) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{new_id()}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o444)
+            temporary.replace(target)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def remove(self, file: StoredFile) -> None:
+        """Remove a file; only while the store is `in_no_use`, or to store a damaged object again."""
+        try:
+            if os.name == "nt":  # which keeps what is read-only
+                file.path.chmod(0o644)
+            file.path.unlink(missing_ok=True)
         except OSError as error:
             raise _explained(error, self.folder) from error
-        return name
 
     def read_bytes(self, sha256: str) -> bytes:
         """The content, checked against its name. Raises `NotFound` or `Damaged`."""
@@ -73,12 +133,18 @@ class ObjectStore:
             )
         return content
 
+    def files(self) -> Iterator[StoredFile]:
+        """Every file of the store, by name; half-written ones among them."""
+        for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
+            for file in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                with contextlib.suppress(FileNotFoundError):
+                    found = file.stat()
+                    name = "" if file.name.startswith(".") else folder.name + file.name
+                    yield StoredFile(name, Path(file.path), found.st_size, found.st_mtime)
+
     def names(self) -> Iterator[str]:
         """Names of all objects."""
-        for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
-            for file in sorted(folder.iterdir()):
-                if not file.name.startswith("."):
-                    yield folder.name + file.name
+        return (file.name for file in self.files() if file.name)
 
 
 def _explained(error: OSError, folder: Path) -> EnvironmentProblem:

@@ -16,6 +16,7 @@ from mlops_desktop.registry.contracts import Contracts
 from mlops_desktop.registry.database import Database
 from mlops_desktop.registry.datasets import Datasets
 from mlops_desktop.registry.deployments import Endpoints, Rollouts
+from mlops_desktop.registry.holdings import Holdings
 from mlops_desktop.registry.journal import Journal
 from mlops_desktop.registry.lease import Lease
 from mlops_desktop.registry.migration import migrate
@@ -55,6 +56,7 @@ class Registry:
         migrate(self._database, self.journal, self.name)
         context = Context(self._database, self.journal, self.clock, self.actor)
         self.datasets = Datasets(context)
+        self.holdings = Holdings(self._database)
         self.contracts = Contracts(context)
         self.watches = Watches(context)
         self.specs = Specs(context)
@@ -97,6 +99,10 @@ class Registry:
     def transaction(self) -> AbstractContextManager[None]:
         """Several writes as one: all of them, with their events, or none."""
         return self._database.writing()
+
+    def as_one(self) -> AbstractContextManager[None]:
+        """Several reads of the same state, whatever others write meanwhile."""
+        return self._database.reading_as_one()
 
     def record(self, body: Body, subject: str) -> None:
         """An event that goes with no table row."""
