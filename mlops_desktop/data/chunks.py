@@ -1,109 +1,68 @@
-"""One chunk as a Parquet object: the rows, and in the file's footer the summary of their columns."""
+"""Read chunks: the slices of stored Parquet objects that they consist of, and the summaries in their footers."""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_desktop.core.datasets import ColumnType, StoredObject
+from mlops_desktop.core.datasets import StoredObject
 from mlops_desktop.core.errors import Damaged, NotFound
-from mlops_desktop.core.ids import sha256_hex
-from mlops_desktop.data.hashing import content_hash, row_hashes
+from mlops_desktop.data.encoding import summary_key
 from mlops_desktop.data.pieces import PlacedChunk, Slice
-from mlops_desktop.data.summary import Summary, pack, summary_of, unpack
+from mlops_desktop.data.summary import Summary, summary_of, unpack
 from mlops_desktop.registry import Registry
 
-SUMMARY_KEY = "mlops_desktop.summary.1"
-_COMPRESSION_LEVEL = 3
-# By type: the share of different values above which a dictionary does not pay, and what is used in its place.
-_KEY_ENCODINGS = {
-    ColumnType.TEXT: (0.5, "DELTA_BYTE_ARRAY"),
-    ColumnType.TIME: (0.125, "DELTA_BINARY_PACKED"),
-    ColumnType.INTEGER: (0.125, "DELTA_BINARY_PACKED"),
-}
+CACHE_BYTES = 64 << 20
 
 
-class StoredChunk(NamedTuple):
-    """A chunk that is in the content store. `added` is what it added to the store, in bytes; 0 for one known before."""
+class ObjectReader:
+    """Reads slices in one pass over a version; objects stay decoded while they fit `limit` bytes. Safe under threads.
 
-    chunk: PlacedChunk
-    summary: Summary
-    added: int
-    is_new: bool
+    The rows of many edits lie in few small objects, each of which many chunks take a row or two from.
+    """
 
+    def __init__(self, registry: Registry, columns: list[str] | None = None, limit: int = CACHE_BYTES) -> None:
+        self._registry = registry
+        self._columns = columns
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._tables: OrderedDict[str, pa.Table] = OrderedDict()
+        self._size = 0
 
-def store_chunk(registry: Registry, table: pa.Table, known: dict[str, PlacedChunk]) -> StoredChunk:
-    """Put a chunk into the content store, unless `known` (by content id) says that it is there already."""
-    content_id = content_hash(table.schema, table.to_batches())
-    before = known.get(content_id)
-    if before is not None and all(registry.objects.has(part.object.sha256) for part in before.slices):
-        return StoredChunk(before, stored_summary(registry, before) or summary_of(table), 0, is_new=False)
-    summary = summary_of(table)
-    content = encoded(table, summary)
-    sha256 = sha256_hex(content)
-    added = 0 if registry.objects.has(sha256) else len(content)
-    registry.objects.put_bytes(content)
-    stored = StoredObject(sha256, table.num_rows, len(content))
-    last = int(row_hashes(table.slice(table.num_rows - 1).to_batches()[0])[0])
-    chunk = PlacedChunk(content_id, table.num_rows, last, (Slice(stored, 0, table.num_rows),))
-    return StoredChunk(chunk, summary, added, is_new=added > 0)
+    def chunk(self, chunk: PlacedChunk) -> pa.Table:
+        """The rows of a chunk. Raises `NotFound` or `Damaged`."""
+        return self.slices(chunk.slices)
 
+    def slices(self, slices: Sequence[Slice]) -> pa.Table:
+        """The rows of some slices, of which there must be one, in one piece. Raises `NotFound` or `Damaged`."""
+        tables = [self.object(part.object).slice(part.start, part.rows) for part in slices]
+        return tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
 
-def encoded(table: pa.Table, summary: Summary) -> bytes:
-    """A Parquet file; the same rows give the same bytes with the same version of pyarrow."""
-    sink = pa.BufferOutputStream()
-    repeating, encodings = _encodings(table.schema, summary)
-    with pq.ParquetWriter(
-        sink,
-        table.schema,
-        version="2.6",
-        compression="zstd",
-        compression_level=_COMPRESSION_LEVEL,
-        use_dictionary=repeating or False,
-        column_encoding=encodings or None,
-    ) as writer:
-        writer.write_table(table, row_group_size=max(table.num_rows, 1))
-        writer.add_key_value_metadata({SUMMARY_KEY: pack(summary)})
-    return bytes(sink.getvalue())
-
-
-def _encodings(schema: pa.Schema, summary: Summary) -> tuple[list[str], dict[str, str]]:
-    """Which columns get a dictionary, and how the others are written: keys and clocks shrink by their differences."""
-    repeating, encodings = [], {}
-    for name, column in zip(schema.names, summary, strict=True):
-        share, encoding = _KEY_ENCODINGS.get(column.type, (1.0, ""))
-        if column.distinct.number > share * column.rows:
-            encodings[name] = encoding
-        else:
-            repeating.append(name)
-    return repeating, encodings
-
-
-def stored_summary(registry: Registry, chunk: PlacedChunk) -> Summary | None:
-    """The summary in the footer of a chunk's object, or None where there is none to read."""
-    whole = chunk.whole_object
-    if whole is None:
-        return None
-    with open_object(registry, whole) as file:
-        packed = (file.metadata.metadata or {}).get(SUMMARY_KEY.encode())
-    try:
-        return unpack(packed.decode()) if packed else None
-    except (ValueError, OSError):
-        return None
-
-
-def known_summary(registry: Registry, chunk: PlacedChunk) -> Summary:
-    """The summary of a stored chunk, computed from its rows where its footer has none."""
-    return stored_summary(registry, chunk) or summary_of(read_chunk(registry, chunk))
+    def object(self, stored: StoredObject) -> pa.Table:
+        """All rows of an object. Raises `NotFound` or `Damaged`."""
+        with self._lock:
+            table = self._tables.get(stored.sha256)
+            if table is not None:
+                self._tables.move_to_end(stored.sha256)
+                return table
+        table = read_object(self._registry, stored, self._columns)
+        with self._lock:
+            if stored.sha256 not in self._tables:
+                self._tables[stored.sha256] = table
+                self._size += table.nbytes
+            while self._size > self._limit and len(self._tables) > 1:
+                self._size -= self._tables.popitem(last=False)[1].nbytes
+        return table
 
 
 def read_chunk(registry: Registry, chunk: PlacedChunk, columns: list[str] | None = None) -> pa.Table:
-    """The rows of a chunk. Raises `NotFound` or `Damaged`."""
-    tables = [read_object(registry, part.object, columns).slice(part.start, part.rows) for part in chunk.slices]
-    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+    """The rows of one chunk; for many, an `ObjectReader` is faster. Raises `NotFound` or `Damaged`."""
+    return ObjectReader(registry, columns).chunk(chunk)
 
 
 def read_object(registry: Registry, stored: StoredObject, columns: list[str] | None = None) -> pa.Table:
@@ -115,6 +74,25 @@ def read_object(registry: Registry, stored: StoredObject, columns: list[str] | N
             raise damaged(stored, registry.objects.path(stored.sha256)) from error
     # Parquet takes a column's name for the start of a path, too: `a` would also give `a.b`.
     return (table if columns is None else table.select(columns)).replace_schema_metadata(None)
+
+
+def stored_summary(registry: Registry, chunk: PlacedChunk) -> Summary | None:
+    """The summary in the footer of the object that a chunk is or ends in, or None where there is none to read."""
+    if not chunk.slices:
+        return None
+    with open_object(registry, chunk.slices[-1].object) as file:
+        metadata = file.metadata.metadata or {}
+    own = metadata.get(summary_key("").encode()) if chunk.whole_object else None
+    packed = metadata.get(summary_key(chunk.content_id).encode(), own)
+    try:
+        return unpack(packed.decode()) if packed else None
+    except (ValueError, OSError):
+        return None
+
+
+def known_summary(registry: Registry, chunk: PlacedChunk) -> Summary:
+    """The summary of a stored chunk, computed from its rows where no footer has it."""
+    return stored_summary(registry, chunk) or summary_of(read_chunk(registry, chunk))
 
 
 def open_object(registry: Registry, stored: StoredObject) -> pq.ParquetFile:

@@ -63,6 +63,15 @@ def row_hashes(batch: pa.RecordBatch) -> Words:
     return finish(state)
 
 
+def text_sizes(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Bytes of text per row."""
+    sizes = np.zeros(batch.num_rows, dtype=np.int64)
+    for column in batch.columns:
+        if pa.types.is_string(column.type):
+            sizes += np.diff(canonical_values(column).values)
+    return sizes
+
+
 def value_words(column: pa.Array) -> Words:
     """One word per value: the value itself widened to 64 bits, or the hash of a text."""
     canonical = canonical_values(column)

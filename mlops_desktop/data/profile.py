@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,7 +38,7 @@ def profile_table(table: pa.Table, *, time_column: str = "", progress: Progress 
     return profile_of(schema, summaries, time_column=time_column)
 
 
-def profile_of(schema: pa.Schema, summaries: Sequence[Summary], *, time_column: str = "") -> Profile:
+def profile_of(schema: pa.Schema, summaries: Iterable[Sequence[ColumnSummary]], *, time_column: str = "") -> Profile:
     """Merge the summaries of consecutive runs of rows that have the storage schema `schema`.
 
     Quantiles are at `QUANTILE_LEVELS` and, as the inverse of the cumulated shares, always values that occur. Those of

@@ -7,28 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from typing import Protocol
 
 import pyarrow as pa
 from msgspec import Struct, structs
 
-from mlops_desktop.core.datasets import DatasetVersion, Origin, Schema
-from mlops_desktop.core.errors import InvalidInput, NotFound
+from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Schema
+from mlops_desktop.core.errors import AppError, InvalidInput, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.chunking import chunks_of
-from mlops_desktop.data.chunks import StoredChunk, known_summary, read_chunk, store_chunk
+from mlops_desktop.data.chunks import read_chunk
 from mlops_desktop.data.manifests import put_struct, read_manifest, read_profile
-from mlops_desktop.data.pieces import PlacedChunk, placed, to_manifest
+from mlops_desktop.data.pieces import PlacedChunk, placed
 from mlops_desktop.data.profile import check_time_column, profile_of
 from mlops_desktop.data.schema import aligned, as_plain, fingerprint, plain_schema, to_arrow, to_core
+from mlops_desktop.data.summaries import Summaries
+from mlops_desktop.data.trail import Trail
+from mlops_desktop.data.versionwriter import VersionWriter
 from mlops_desktop.registry import Registry
 
-THREADS = 2
-_IN_FLIGHT = 4
+_LOOKED_BACK = 4
 
 
 class Rows(Protocol):
@@ -92,13 +92,16 @@ def stage_version(
     schema = plain_schema(rows.schema)
     check_time_column(schema, time_column)
     parent = latest(registry, dataset)
-    known = {chunk.content_id: chunk for chunk in placed(read_manifest(registry, parent))} if parent else {}
     batches: Iterable[pa.RecordBatch] = rows
     if isinstance(rows, pa.Table):
         total, batches = rows.num_rows, rows.to_batches()
     plain = (as_plain(batch, schema) for batch in batches)
-    stored = _store_chunks(registry, plain, schema, known, progress, total)
-    return _staged(registry, dataset, schema, stored, origin, time_column, started)
+    with Summaries() as summaries:
+        known = {chunk.content_id: chunk for chunk in _earlier_chunks(registry, parent)}
+        trail = Trail(_chunks(registry, parent) if parent and parent.schema == to_core(schema) else ())
+        writer = VersionWriter(registry, schema, summaries, known, trail)
+        writer.write(plain, progress, total)
+        return _staged(registry, dataset, schema, writer, origin, time_column, started)
 
 
 def record_version(registry: Registry, staged: Staged) -> DatasetVersion:
@@ -130,15 +133,17 @@ def append_version(
         added = aligned(table, schema)
         time_column = time_column or read_profile(registry, parent).time_column
         check_time_column(schema, time_column)
-        chunks = placed(read_manifest(registry, parent))
-        kept = [StoredChunk(chunk, known_summary(registry, chunk), 0, is_new=False) for chunk in chunks[:-1]]
+        chunks = _chunks(registry, parent)
         last = read_chunk(registry, chunks[-1]).to_batches() if chunks else []
-        batches = chain(last, added.to_batches())
         known = {chunk.content_id: chunk for chunk in chunks}
-        cut = _store_chunks(registry, batches, schema, known, progress, added.num_rows)
+        with Summaries() as summaries:
+            writer = VersionWriter(registry, schema, summaries, known, Trail(chunks[-1:]))
+            for chunk in chunks[:-1]:
+                writer.keep(chunk)
+            writer.write(chain(last, added.to_batches()), progress, added.num_rows)
+            staged = _staged(registry, dataset, schema, writer, origin, time_column, started)
         with registry.transaction():
             if latest(registry, dataset) == parent:
-                staged = _staged(registry, dataset, schema, [*kept, *cut], origin, time_column, started)
                 return record_version(registry, staged)
 
 
@@ -160,62 +165,42 @@ def check_dataset_name(name: str) -> None:
         )
 
 
-def _store_chunks(
-    registry: Registry,
-    batches: Iterable[pa.RecordBatch],
-    schema: pa.Schema,
-    known: dict[str, PlacedChunk],
-    progress: Progress,
-    total: int | None,
-) -> list[StoredChunk]:
-    """Cut in this thread, hash, summarise and encode in others; few chunks are in memory at a time."""
-    stored: list[StoredChunk] = []
-    done = 0
-    for result in _in_order(registry, chunks_of(batches, schema), known):
-        stored.append(result)
-        done += result.chunk.rows
-        progress(min(done / total, 1.0) if total else None, f"{done:,} rows stored")
-    return stored
+def _chunks(registry: Registry, version: DatasetVersion) -> list[PlacedChunk]:
+    return placed(read_manifest(registry, version))
 
 
-def _in_order(registry: Registry, tables: Iterator[pa.Table], known: dict[str, PlacedChunk]) -> Iterator[StoredChunk]:
-    waiting: deque[Future[StoredChunk]] = deque()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="chunks") as pool:
-        try:
-            for table in tables:
-                waiting.append(pool.submit(store_chunk, registry, table, known))
-                if len(waiting) >= _IN_FLIGHT:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def _earlier_chunks(registry: Registry, parent: DatasetVersion | None) -> Iterator[PlacedChunk]:
+    """Chunks of the few newest versions, the newest last: what a dataset goes back to is not stored again."""
+    if parent is None:
+        return
+    for number in range(max(parent.number - _LOOKED_BACK, 1), parent.number + 1):
+        with suppress(AppError):  # deleted, packed or damaged
+            yield from _chunks(registry, registry.datasets.get(f"{parent.dataset}@{number}"))
 
 
 def _staged(
     registry: Registry,
     dataset: str,
     schema: pa.Schema,
-    stored: Sequence[StoredChunk],
+    writer: VersionWriter,
     origin: Origin,
     time_column: str,
     started: float,
 ) -> Staged:
-    manifest = to_manifest(to_core(schema), [item.chunk for item in stored])
-    profile = profile_of(schema, [item.summary for item in stored], time_column=time_column)
+    content_id = version_content_id(schema, writer.content_ids)
+    manifest = _same_before(registry, dataset, content_id) or writer.manifest()
     return Staged(
         dataset=dataset,
-        content_id=version_content_id(schema, [chunk.content_id for chunk in manifest.chunks]),
+        content_id=content_id,
         manifest=put_struct(registry, manifest),
-        profile=put_struct(registry, profile),
+        profile=put_struct(registry, profile_of(schema, writer.summaries, time_column=time_column)),
         rows=manifest.rows,
         size=manifest.size,
         schema=manifest.schema,
         origin=origin,
-        chunks=len(stored),
-        new_chunks=sum(item.is_new for item in stored),
-        added_bytes=sum(item.added for item in stored),
+        chunks=len(manifest.chunks),
+        new_chunks=writer.new_chunks,
+        added_bytes=writer.added,
         seconds=time.monotonic() - started,
     )
 
@@ -226,3 +211,13 @@ def version_content_id(schema: pa.Schema, content_ids: Sequence[str]) -> str:
     for content_id in content_ids:
         digest.update(bytes.fromhex(content_id))
     return digest.hexdigest()
+
+
+def _same_before(registry: Registry, dataset: str, content_id: str) -> Manifest | None:
+    """The manifest of an earlier version with the same content, if all its objects are as they should be."""
+    try:
+        found = read_manifest(registry, registry.datasets.get(f"{dataset}@sha:{content_id}"))
+    except AppError:
+        return None
+    is_sound = all(registry.objects.size(stored.sha256) == stored.size for stored in found.objects)
+    return found if is_sound else None

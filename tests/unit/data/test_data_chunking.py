@@ -36,7 +36,7 @@ tables = st.integers(1, 120).flatmap(columns_of)
 
 
 def cut(table: pa.Table, cutting: Cutting = SMALL, batch_rows: int | None = None) -> list[pa.Table]:
-    return list(chunks_of(table.to_batches(max_chunksize=batch_rows), table.schema, cutting))
+    return [each.table for each in chunks_of(table.to_batches(max_chunksize=batch_rows), table.schema, cutting)]
 
 
 def names(chunks: list[pa.Table]) -> list[str]:

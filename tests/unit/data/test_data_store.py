@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import Cancelled, InvalidInput, NotFound
 from mlops_desktop.core.progress import CancelToken
-from mlops_desktop.data import store
-from mlops_desktop.data.chunking import Cutting, chunks_of
+from mlops_desktop.data import store, versionwriter
+from mlops_desktop.data.chunking import Cutting
 from mlops_desktop.data.read import manifest, profile, read_table
 from mlops_desktop.data.store import append_version, write_version
 from mlops_desktop.registry import Registry
@@ -38,7 +37,7 @@ def table_of(drawn: list[tuple[object, object, object]]) -> pa.Table:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "chunks_of", partial(chunks_of, cutting=Cutting(minimum=4, bits=3, maximum=24)))
+    monkeypatch.setattr(versionwriter, "cutting_of", lambda _schema: Cutting(minimum=4, bits=3, maximum=24))
 
 
 def test_what_was_written_is_what_is_read(registry: Registry, origin: Origin, numbered):
@@ -96,7 +95,7 @@ def test_appending_is_the_same_as_writing_all_rows_at_once(registry: Registry, f
     appended = append_version(registry, f"{name}-a", other, origin)
     whole = write_version(registry, f"{name}-b", pa.concat_tables([one, other]), origin)
     assert appended.content_id == whole.content_id
-    assert appended.manifest == whole.manifest
+    assert appended.profile == whole.profile
 
 
 def test_appending_keeps_every_chunk_but_the_last(registry: Registry, origin: Origin, numbered):
@@ -128,7 +127,7 @@ def test_an_append_that_was_overtaken_loses_no_rows(
     registry: Registry, origin: Origin, numbered, monkeypatch: pytest.MonkeyPatch
 ):
     write_version(registry, "numbers", numbered(100), origin)
-    stored = store._store_chunks
+    stored = store._staged
     overtaken = []
 
     def store_and_be_overtaken(*arguments):
@@ -138,7 +137,7 @@ def test_an_append_that_was_overtaken_loses_no_rows(
             append_version(registry, "numbers", numbered(10, first=100), origin)
         return result
 
-    monkeypatch.setattr(store, "_store_chunks", store_and_be_overtaken)
+    monkeypatch.setattr(store, "_staged", store_and_be_overtaken)
     version = append_version(registry, "numbers", numbered(10, first=110), origin)
     assert version.reference == "numbers@3"
     assert read_table(registry, version)["key"].to_pylist() == list(range(120))
