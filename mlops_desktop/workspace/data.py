@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_desktop.core.datasets import DatasetVersion
+from mlops_desktop.core.datasets import Attempt, DatasetAlias, DatasetVersion, Marks, Tombstone
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
     from mlops_desktop.data.changes import RowChanges
+    from mlops_desktop.data.collection import Collected, CollectionPlan
     from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.removal import Consequences
     from mlops_desktop.data.verify import Verification
 
 STANDARD = ReadOptions()
@@ -40,11 +42,84 @@ class Data:
 
         return ingest(self._registry, location, dataset, options=options, time_column=time_column, progress=progress)
 
-    def verify(self, progress: Progress = no_progress) -> Verification:
-        """Hash all stored data again; says what is damaged and which versions it touches."""
+    # Marks
+
+    def note(self, reference: str, text: str) -> Marks:
+        """Replace a version's note; the empty text removes it."""
+        return self._registry.datasets.set_note(reference, text)
+
+    def tag(self, reference: str, *tags: str) -> Marks:
+        return self._registry.datasets.tag(reference, *tags)
+
+    def untag(self, reference: str, *tags: str) -> Marks:
+        return self._registry.datasets.untag(reference, *tags)
+
+    def set_alias(self, reference: str, alias: str, reason: str = "") -> DatasetAlias:
+        """Point a name at a version, so that `flights@reference` means it."""
+        return self._registry.datasets.set_alias(reference, alias, reason)
+
+    def drop_alias(self, dataset: str, alias: str, reason: str = "") -> None:
+        self._registry.datasets.drop_alias(dataset, alias, reason)
+
+    def aliases(self, dataset: str) -> dict[str, int]:
+        """Names that people gave, and the numbers that they point to."""
+        return self._registry.datasets.aliases(dataset)
+
+    def attempts(self, dataset: str = "", limit: int = 200) -> list[Attempt]:
+        """What was tried to be ingested, with what came of it, newest first."""
+        return self._registry.datasets.attempts(dataset, limit)
+
+    # Keeping it whole
+
+    def verify(
+        self, references: Sequence[str] | None = None, progress: Progress = no_progress, *, deep: bool = False
+    ) -> Verification:
+        """Hash all that is stored again (of some versions, or of the whole workspace with its models and runs); says what
+        is damaged and whom it touches. `deep` also rebuilds each chunk's rows."""
         from mlops_desktop.data.verify import verify
 
-        return verify(self._registry, progress=progress)
+        chosen = None if references is None else [self._registry.datasets.get(name) for name in references]
+        return verify(self._registry, chosen, deep=deep, progress=progress)
+
+    def plan_collection(self, progress: Progress = no_progress) -> CollectionPlan:
+        """What is stored and needed by nothing; nothing is changed."""
+        from mlops_desktop.data.collection import plan_collection
+
+        return plan_collection(self._registry, progress=progress)
+
+    def collect(self, plan: CollectionPlan, progress: Progress = no_progress) -> Collected:
+        """Free what a plan names and still nothing needs."""
+        from mlops_desktop.data.collection import collect
+
+        return collect(self._registry, plan, progress=progress)
+
+    def consequences(self, reference: str, progress: Progress = no_progress) -> Consequences:
+        """Who uses a version, what deleting it would free, and why that is refused, if it is."""
+        from mlops_desktop.data.removal import consequences
+
+        return consequences(self._registry, reference, progress=progress)
+
+    def delete(self, reference: str, reason: str) -> Tombstone:
+        """Remove a version for good. Raises `Conflict` where an alias or a deployed model reaches it."""
+        from mlops_desktop.data.removal import delete
+
+        return delete(self._registry, reference, reason)
+
+    def archive(
+        self, reference: str, to: Path | None = None, *, reason: str = "", progress: Progress = no_progress
+    ) -> Marks:
+        """Leave a version out of lists; with `to`, move its rows into that file."""
+        from mlops_desktop.data.archiving import archive
+
+        return archive(self._registry, reference, to, reason=reason, progress=progress)
+
+    def restore(self, reference: str, from_: Path | None = None, *, progress: Progress = no_progress) -> DatasetVersion:
+        """Bring an archived version back; with a file and the name of a dataset, also one of another workspace."""
+        from mlops_desktop.data.archiving import restore
+
+        return restore(self._registry, reference, from_, progress=progress)
+
+    # Comparing
 
     def difference(
         self,
