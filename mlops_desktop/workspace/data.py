@@ -74,7 +74,7 @@ class Data:
     def verify(
         self, references: Sequence[str] | None = None, progress: Progress = no_progress, *, deep: bool = False
     ) -> Verification:
-        """Hash all that is stored again (of some versions, or of the whole workspace with its models and runs); says what
+        """Hash all that is stored again, of some versions or of the whole workspace with its models and runs; says what
         is damaged and whom it touches. `deep` also rebuilds each chunk's rows."""
         from mlops_desktop.data.verify import verify
 
