@@ -217,6 +217,23 @@ class DatasetVersionDeleted(Body, frozen=True):
     size: int
 
 
+@_event("dataset.contract.checked", "{subject} against the contract {contract}: {bad_rows:,} of {rows:,} rows break it")
+class DatasetContractChecked(Body, frozen=True):
+    """Rows that came were held to a contract. `report` is the object with the `ContractReport`, as JSON.
+
+    `outcome` is `kept`, `refused`, `quarantined` or `accepted`; `quarantine` is the version of the rows put aside.
+    """
+
+    contract: str
+    mode: str
+    outcome: str
+    origin: str
+    rows: int
+    bad_rows: int
+    report: str
+    quarantine: str = ""
+
+
 @_event("contract.saved", "Contract {subject} saved")
 class ContractSaved(Body, frozen=True):
     id: str
