@@ -34,7 +34,8 @@ def ingest(
     started = time.monotonic()
     try:
         source = open_source(location, options)
-        return _stored(registry, source, dataset, time_column, progress)
+        with registry.objects.in_use():
+            return _stored(registry, source, dataset, time_column, progress)
     except Exception as error:
         reason = "cancelled" if isinstance(error, Cancelled) else str(error) or type(error).__name__
         registry.datasets.record_failure(dataset, Path(location).name, reason, time.monotonic() - started)

@@ -73,8 +73,9 @@ def write_version(
     progress. If the rows are those of the latest version, that is returned
     and the repeat is on record. Raises `InvalidInput` for a table that a dataset cannot hold.
     """
-    staged = stage_version(registry, dataset, rows, origin, time_column=time_column, total=total, progress=progress)
-    return record_version(registry, staged)
+    with registry.objects.in_use():
+        staged = stage_version(registry, dataset, rows, origin, time_column=time_column, total=total, progress=progress)
+        return record_version(registry, staged)
 
 
 def stage_version(
@@ -87,7 +88,10 @@ def stage_version(
     total: int | None = None,
     progress: Progress = no_progress,
 ) -> Staged:
-    """`write_version` up to the registry's row, so that several versions can be recorded in one transaction."""
+    """`write_version` up to the registry's row, so that several versions can be recorded in one transaction.
+
+    Hold `registry.objects.in_use()` from before this until they are recorded, so that no collection comes between.
+    """
     started = time.monotonic()
     schema = plain_schema(rows.schema)
     check_time_column(schema, time_column)
@@ -124,27 +128,28 @@ def append_version(
     other types; otherwise `InvalidInput`. Where there is no version yet, this is the first. If somebody else adds a
     version meanwhile, the rows are appended to that one.
     """
-    while True:
-        started = time.monotonic()
-        parent = latest(registry, dataset)
-        if parent is None:
-            return write_version(registry, dataset, table, origin, time_column=time_column, progress=progress)
-        schema = to_arrow(parent.schema)
-        added = aligned(table, schema)
-        time_column = time_column or read_profile(registry, parent).time_column
-        check_time_column(schema, time_column)
-        chunks = _chunks(registry, parent)
-        last = read_chunk(registry, chunks[-1]).to_batches() if chunks else []
-        known = {chunk.content_id: chunk for chunk in chunks}
-        with Summaries() as summaries:
-            writer = VersionWriter(registry, schema, summaries, known, Trail(chunks[-1:]))
-            for chunk in chunks[:-1]:
-                writer.keep(chunk)
-            writer.write(chain(last, added.to_batches()), progress, added.num_rows)
-            staged = _staged(registry, dataset, schema, writer, origin, time_column, started)
-        with registry.transaction():
-            if latest(registry, dataset) == parent:
-                return record_version(registry, staged)
+    with registry.objects.in_use():
+        while True:
+            started = time.monotonic()
+            parent = latest(registry, dataset)
+            if parent is None:
+                return write_version(registry, dataset, table, origin, time_column=time_column, progress=progress)
+            schema = to_arrow(parent.schema)
+            added = aligned(table, schema)
+            time_column = time_column or read_profile(registry, parent).time_column
+            check_time_column(schema, time_column)
+            chunks = _chunks(registry, parent)
+            last = read_chunk(registry, chunks[-1]).to_batches() if chunks else []
+            known = {chunk.content_id: chunk for chunk in chunks}
+            with Summaries() as summaries:
+                writer = VersionWriter(registry, schema, summaries, known, Trail(chunks[-1:]))
+                for chunk in chunks[:-1]:
+                    writer.keep(chunk)
+                writer.write(chain(last, added.to_batches()), progress, added.num_rows)
+                staged = _staged(registry, dataset, schema, writer, origin, time_column, started)
+            with registry.transaction():
+                if latest(registry, dataset) == parent:
+                    return record_version(registry, staged)
 
 
 def latest(registry: Registry, dataset: str) -> DatasetVersion | None:
