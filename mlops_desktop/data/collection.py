@@ -35,6 +35,7 @@ _KEEPERS = {
     "model_version": "models",
     "run": "runs",
     "monitoring_window": "monitored windows",
+    "contract_report": "contract reports",
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from mlops_desktop.core.events import DatasetContractChecked
 from mlops_desktop.registry.database import Database
 
 _HASH = re.compile(rb'"([0-9a-f]{64})"')
@@ -46,6 +47,10 @@ class _Window(Struct):
     counts: str = ""
 
 
+class _Check(Struct):
+    report: str
+
+
 class Holdings:
     """Reads the few fields that name objects from the bodies of all rows."""
 
@@ -68,6 +73,8 @@ class Holdings:
         for window in self._bodies(self._tables.window, _Window):
             if window.counts:
                 yield Holding(f"window {window.id}", "counts", window.counts)
+        for subject, payload in self._checks():
+            yield Holding(subject, "contract report", msgspec.json.decode(payload, type=_Check).report)
 
     def mentioned(self) -> dict[str, set[str]]:
         """By table, whatever looks like the name of an object in any body: more than `all`, never less.
@@ -82,7 +89,16 @@ class Holdings:
             with self._database.reading():
                 for (body,) in table.select(table.body).tuples().iterator():
                     names.update(name.decode() for name in _HASH.findall(body))
+        found["contract_report"] = {name.decode() for _, body in self._checks() for name in _HASH.findall(body)}
         return found
+
+    def _checks(self) -> Iterator[tuple[str, bytes]]:
+        """Events of rows that were held to a contract: their reports are named by the journal alone."""
+        journal = self._tables.journal
+        found = journal.select(journal.subject, journal.payload).where(journal.kind == DatasetContractChecked.kind)
+        with self._database.reading():
+            for subject, payload in found.tuples().iterator():
+                yield subject, bytes(payload)
 
     def _bodies(self, table: Any, struct: type[Any]) -> Iterator[Any]:
         decoder = msgspec.json.Decoder(struct)
