@@ -66,7 +66,7 @@ def to_columns(log: LabelledLog, *, roles: tuple[str, ...] = ("primary", "canary
     Besides the features: `inference_id`, `entity_id`, `time` (datetime), `version`, `role`, `score`, `prediction`,
     `label` and `label_time` (None while unknown). A feature of such a name is prefixed with `feature.`.
     """
-    own: dict[str, list[Any]] = {name: [] for name in _OWN_COLUMNS}
+    own: dict[str, list[Any]] = {name: [] for name in OWN_COLUMNS}
     served = [r for r in log.predictions if r.status == 200 and r.role in roles]
     names = list(dict.fromkeys(name for record in served for name in record.features))
     features: dict[str, list[Any]] = {name: [] for name in names}
@@ -74,18 +74,21 @@ def to_columns(log: LabelledLog, *, roles: tuple[str, ...] = ("primary", "canary
         for name, values in features.items():
             values.extend(record.features.get(name) or [None] * record.rows)
         for row in range(record.rows):
-            _add_row(own, record, row, log.feedback.get(f"{record.id}/{row}"))
+            cells = row_values(record, row, log.feedback.get(f"{record.id}/{row}"))
+            for name, value in zip(OWN_COLUMNS, cells, strict=True):
+                own[name].append(value)
     renamed = {(f"feature.{name}" if name in own else name): values for name, values in features.items()}
     return own | renamed
 
 
-_OWN_COLUMNS = (
+OWN_COLUMNS = (
     "inference_id", "entity_id", "time", "version", "role", "score", "prediction", "label", "label_time",
 )  # fmt: skip
 
 
-def _add_row(own: dict[str, list[Any]], record: PredictionRecord, row: int, feedback: FeedbackRecord | None) -> None:
-    values = (
+def row_values(record: PredictionRecord, row: int, feedback: FeedbackRecord | None) -> tuple[Any, ...]:
+    """One answered row, in the order of `OWN_COLUMNS`."""
+    return (
         f"{record.id}/{row}",
         record.entity_ids[row] if record.entity_ids else None,
         record.moment,
@@ -96,5 +99,3 @@ def _add_row(own: dict[str, list[Any]], record: PredictionRecord, row: int, feed
         feedback.label if feedback else None,
         feedback.moment if feedback else None,
     )
-    for name, value in zip(_OWN_COLUMNS, values, strict=True):
-        own[name].append(value)
