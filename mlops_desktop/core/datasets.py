@@ -122,7 +122,10 @@ class Manifest(Struct, frozen=True):
 
 
 class ColumnProfile(Struct, frozen=True):
-    """One column's summary. Histograms have `len(edges) - 1` counts; `top` are the most frequent values with counts."""
+    """One column's summary. Histograms have `len(edges) - 1` counts; `top` are the most frequent values with counts.
+
+    `kurtosis` is in excess of a normal distribution's.
+    """
 
     name: str
     type: ColumnType
@@ -133,6 +136,8 @@ class ColumnProfile(Struct, frozen=True):
     maximum: float | str | None = None
     mean: float | None = None
     std: float | None = None
+    skewness: float | None = None
+    kurtosis: float | None = None
     quantiles: tuple[float, ...] = ()
     edges: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()

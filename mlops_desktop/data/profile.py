@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Profile
+from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Gap, Profile
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.chunking import BATCH_ROWS
+from mlops_desktop.data.coverage import gaps, whole_stretch
 from mlops_desktop.data.distinct import merged_distinct
 from mlops_desktop.data.histogram import merged_histogram
+from mlops_desktop.data.moments import kurtosis, merged_moments, skewness
 from mlops_desktop.data.schema import as_plain, checked_type, plain_schema
-from mlops_desktop.data.summary import ColumnSummary, Moments, Summary, summary_of, time_text
+from mlops_desktop.data.summary import ColumnSummary, Summary, per_second, summary_of, time_text
 
 QUANTILE_LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TOP_VALUES = 20
@@ -49,12 +50,14 @@ def profile_of(schema: pa.Schema, summaries: Iterable[Sequence[ColumnSummary]], 
     parts = list(summaries) or [summary_of(pa.Table.from_batches([], schema=schema))]
     columns = tuple(_merged(field, [summary[position] for summary in parts]) for position, field in enumerate(schema))
     covered = next((column for column in columns if column.name == time_column), None)
+    at = schema.get_field_index(time_column) if covered else -1
     return Profile(
         rows=sum(summary[0].rows for summary in parts),
         columns=columns,
         time_column=time_column,
         time_start=str(covered.minimum or "") if covered else "",
         time_end=str(covered.maximum or "") if covered else "",
+        gaps=_gaps(schema.field(at), [summary[at] for summary in parts], covered.distinct) if covered else (),
     )
 
 
@@ -68,7 +71,7 @@ def check_time_column(schema: pa.Schema, name: str) -> None:
 
 def _merged(field: pa.Field, parts: Sequence[ColumnSummary]) -> ColumnProfile:
     rows, missing = sum(part.rows for part in parts), sum(part.missing for part in parts)
-    moments = _merged_moments([part.moments for part in parts])
+    moments = merged_moments([part.moments for part in parts])
     has_moments = moments.n > 0 and parts[0].type is not ColumnType.TIME
     histogram = merged_histogram([part.histogram for part in parts])
     values: Counter[str] = Counter()
@@ -85,6 +88,8 @@ def _merged(field: pa.Field, parts: Sequence[ColumnSummary]) -> ColumnProfile:
         maximum=_extreme(max, [part.high for part in parts], field),
         mean=moments.mean if has_moments else None,
         std=(moments.squares / (moments.n - 1)) ** 0.5 if has_moments and moments.n > 1 else None,
+        skewness=skewness(moments) if has_moments else None,
+        kurtosis=kurtosis(moments) if has_moments else None,
         quantiles=_quantiles(parts),
         edges=histogram.edges if histogram.counts else (),
         counts=histogram.counts,
@@ -100,16 +105,18 @@ def _extreme(choose: Callable[[Any], Any], found: Sequence[float | str | None], 
     return extreme if extreme is None or isinstance(extreme, str) else float(extreme)
 
 
-def _merged_moments(parts: Sequence[Moments]) -> Moments:
-    """Chan, Golub and LeVeque (1979): pairwise update of mean and squared deviations."""
-    n, mean, squares = 0, 0.0, 0.0
-    for part in parts:
-        if part.n:
-            total, difference = n + part.n, part.mean - mean
-            mean += difference * part.n / total
-            squares += part.squares + difference * difference * n * part.n / total
-            n = total
-    return Moments(n, mean, squares) if math.isfinite(mean + squares) else Moments()
+def _gaps(field: pa.Field, parts: Sequence[ColumnSummary], different: int) -> tuple[Gap, ...]:
+    storage = str(field.type)
+    known = [part for part in parts if part.low is not None]
+    stretches = [
+        part.stretches if part.stretches.bounds else whole_stretch(int(part.low or 0), int(part.high or 0))
+        for part in known
+    ]
+    found = gaps(stretches, different, per_second(storage))
+    return tuple(
+        Gap(time_text(start, storage), time_text(end, storage), (end - start) / per_second(storage))
+        for start, end in found
+    )
 
 
 def _quantiles(parts: Sequence[ColumnSummary]) -> tuple[float, ...]:

@@ -9,7 +9,6 @@ has at most `KEPT_VALUES` different ones.
 from __future__ import annotations
 
 import base64
-import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,23 +20,17 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import ColumnType
+from mlops_desktop.data.coverage import Stretches, stretches_of
 from mlops_desktop.data.distinct import Distinct, distinct_of
 from mlops_desktop.data.hashing import finish, number_words, numpy_values, value_words
 from mlops_desktop.data.histogram import Histogram, histogram_of
+from mlops_desktop.data.moments import Moments, moments_of
 from mlops_desktop.data.schema import checked_type
 
 POINTS = 100
 KEPT_VALUES = 64
 _KEPT_CHARACTERS = 80
 _EPOCH = datetime(1970, 1, 1)
-
-
-class Moments(Struct, array_like=True, frozen=True):
-    """Number of finite values, their mean, and the sum of squared deviations from it."""
-
-    n: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
 
 
 class ColumnSummary(Struct, array_like=True, frozen=True):
@@ -56,6 +49,7 @@ class ColumnSummary(Struct, array_like=True, frozen=True):
     histogram: Histogram = Histogram()
     distinct: Distinct = Distinct()
     values: tuple[tuple[str, int], ...] = ()
+    stretches: Stretches = Stretches()
 
 
 Summary = tuple[ColumnSummary, ...]
@@ -127,13 +121,14 @@ def _numeric(present: pa.Array, rows: int, kind: ColumnType, storage: str) -> Co
         rows - len(ordered),
         low=extremes[0].item() if len(extremes) else None,
         high=extremes[-1].item() if len(extremes) else None,
-        moments=_moments(finite),
+        moments=moments_of(finite),
         points=_points(finite).astype("<f8").tobytes(),
         histogram=histogram_of(finite, whole=kind in (ColumnType.INTEGER, ColumnType.BOOLEAN)),
         distinct=distinct_of(finish(number_words(different))),
         values=tuple(
             (_said(different[position], kind, storage), int(counts[position])) for position in _frequent(counts)
         ),
+        stretches=stretches_of(different) if kind is ColumnType.TIME else Stretches(),
     )
 
 
@@ -144,20 +139,18 @@ def _native(present: pa.Array) -> NDArray[Any]:
 
 def _as_doubles(ordered: NDArray[Any], storage: str) -> NDArray[np.float64]:
     doubles: NDArray[np.float64] = ordered.astype(np.float64)
-    if storage.startswith("timestamp"):
-        doubles /= 1e9 if storage.startswith("timestamp[ns") else 1e6
-    elif storage.startswith("date32"):
+    if storage.startswith("date32"):
         doubles *= 86_400.0
+    elif storage.startswith("timestamp"):
+        doubles /= per_second(storage)
     return doubles
 
 
-def _moments(finite: NDArray[np.float64]) -> Moments:
-    if not len(finite):
-        return Moments()
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(finite.mean())
-        squares = float(np.square(finite - mean).sum())
-    return Moments(len(finite), mean, squares) if math.isfinite(mean + squares) else Moments()
+def per_second(storage: str) -> float:
+    """How many units of a column of times are a second."""
+    if storage.startswith("date32"):
+        return 1 / 86_400
+    return 1e9 if storage.startswith("timestamp[ns") else 1e6
 
 
 def _points(finite: NDArray[np.float64]) -> NDArray[np.float64]:

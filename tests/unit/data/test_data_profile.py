@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import kurtosis, skew
 
-from mlops_desktop.core.datasets import ColumnProfile
+from mlops_desktop.core.datasets import ColumnProfile, Profile
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.distinct import distinct_of, merged_distinct
 from mlops_desktop.data.hashing import finish
 from mlops_desktop.data.histogram import MAX_BINS, histogram_of, merged_histogram
 from mlops_desktop.data.profile import QUANTILE_LEVELS, profile_of, profile_table
-from mlops_desktop.data.summary import pack, summary_of, unpack
+from mlops_desktop.data.summary import ColumnSummary, pack, summary_of, unpack
 
 finite = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=200)
 
@@ -33,6 +35,8 @@ def test_numbers_are_summarised_as_numpy_does():
     assert found.mean == pytest.approx(kept.mean())
     assert found.std == pytest.approx(kept.std(ddof=1))
     assert (found.minimum, found.maximum) == (kept.min(), kept.max())
+    assert found.skewness == pytest.approx(skew(kept))
+    assert found.kurtosis == pytest.approx(kurtosis(kept))
     ranks = [float((kept <= q).mean()) for q in found.quantiles]
     assert ranks == pytest.approx(QUANTILE_LEVELS, abs=0.005)
     assert sum(found.counts) == 180_000
@@ -59,6 +63,32 @@ def test_nan_counts_as_missing_and_infinities_do_not_spoil_the_moments():
     found = column(pa.array([1.0, 3.0, math.nan, math.inf, None]))
     assert (found.count, found.nulls) == (3, 2)
     assert (found.mean, found.minimum, found.maximum) == (2.0, 1.0, 3.0)
+
+
+def test_a_column_of_one_value_has_no_skewness():
+    found = column(pa.array([5.0] * 10))
+    assert (found.std, found.skewness, found.kurtosis) == (0.0, None, None)
+
+
+def test_huge_values_have_no_moments_that_are_not_finite():
+    found = column(pa.array([1e120, -1e120, 1e119]))
+    assert found.std is not None
+    assert (found.skewness, found.kurtosis) == (None, None)
+
+
+def test_profiles_of_earlier_releases_still_decode():
+    old = b'{"rows":1,"columns":[{"name":"a","type":"number","count":1,"nulls":0,"distinct":1}],"time_column":""}'
+    found = msgspec.json.decode(old, type=Profile)
+    assert (found.gaps, found.columns[0].skewness) == ((), None)
+
+
+def test_summaries_of_earlier_releases_still_decode_and_merge():
+    field = pa.schema([pa.field("at", pa.timestamp("us"))])
+    (now,) = summary_of(pa.table({"at": pa.array([0, 10], pa.timestamp("us"))}, schema=field))
+    fields = list(msgspec.to_builtins(now))[:9]
+    fields[5] = fields[5][:3]
+    old = msgspec.convert(fields, ColumnSummary)
+    assert profile_of(field, [(old,), (now,)], time_column="at").time_end == "1970-01-01T00:00:00.000010"
 
 
 def test_booleans_have_a_share():
