@@ -264,7 +264,7 @@ def _store(registry: Registry, content: bytes, name: str) -> None:
     try:
         registry.objects.read_bytes(name)
     except Damaged:
-        registry.objects.remove(StoredFile(name, registry.objects.path(name), 0, 0.0))
+        registry.objects.remove(StoredFile(name, registry.objects.path(name), 0))
     except NotFound:
         pass
     registry.objects.put_bytes(content)

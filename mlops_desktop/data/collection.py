@@ -6,16 +6,12 @@ Why a collection never breaks somebody who stores at the same time, in this proc
   `ObjectStore.in_use`, a lock that the operating system shares between writers and takes from a killed one. A
   collection works out what is needed and removes the rest while it holds the other side of that lock (`in_no_use`), so
   nobody is between storing, or finding stored, and recording. A plan is only a proposal: all is looked at again then.
-- Short writers (a run's artifacts) hold the lock for each object alone. What they store, or find to be stored already,
-  becomes young by that, and a collection leaves what is younger than its grace.
 - A version whose manifest cannot be read stops a collection, as what it needs is not known.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from datetime import timedelta
 
 from msgspec import Struct
 
@@ -28,7 +24,6 @@ from mlops_desktop.data.verify import all_versions
 from mlops_desktop.registry import Registry
 from mlops_desktop.registry.objects import StoredFile
 
-GRACE = timedelta(hours=1)
 _WAIT_SECONDS = 10.0
 _KEEPERS = {
     "dataset_version": "dataset versions",
@@ -43,9 +38,8 @@ class CollectionPlan(Struct, frozen=True):
     """What a collection would free and keep. Sizes are in bytes.
 
     Attributes:
-        unused: names of objects that nothing needs and that are old enough to go.
-        temporary: files that a killed process left half-written.
-        recent: objects that nothing needs but that were stored within the grace.
+        unused: names of objects that nothing needs.
+        temporary: files that a killed process left half-written, or somebody is writing now; those stay.
         kept_by: how many objects are kept by what; one that several need counts for each.
     """
 
@@ -53,12 +47,9 @@ class CollectionPlan(Struct, frozen=True):
     size: int
     temporary: int
     temporary_size: int
-    recent: int
-    recent_size: int
     kept: int
     kept_size: int
     kept_by: dict[str, int]
-    grace_seconds: float
 
     @property
     def objects(self) -> int:
@@ -73,24 +64,19 @@ class Collected(Struct, frozen=True):
     temporary: int
 
 
-def plan_collection(
-    registry: Registry, *, grace: timedelta = GRACE, progress: Progress = no_progress
-) -> CollectionPlan:
+def plan_collection(registry: Registry, *, progress: Progress = no_progress) -> CollectionPlan:
     """What could go now; nothing is changed. Raises `Conflict` where a version's manifest cannot be read."""
     needed = _needed(registry, progress)
     everything = set().union(*needed.values())
-    sorted_out = _Files(registry.objects.files(), everything, grace)
+    sorted_out = _Files(registry.objects.files(), everything)
     return CollectionPlan(
         unused=tuple(file.name for file in sorted_out.unused),
         size=_size(sorted_out.unused),
         temporary=len(sorted_out.temporary),
         temporary_size=_size(sorted_out.temporary),
-        recent=len(sorted_out.recent),
-        recent_size=_size(sorted_out.recent),
         kept=len(sorted_out.kept),
         kept_size=_size(sorted_out.kept),
         kept_by=_counted(needed, {file.name for file in sorted_out.kept}),
-        grace_seconds=grace.total_seconds(),
     )
 
 
@@ -104,7 +90,7 @@ def collect(registry: Registry, plan: CollectionPlan, *, progress: Progress = no
     try:
         with registry.objects.in_no_use(wait=_WAIT_SECONDS):
             needed = set().union(*_needed(registry, part_of(progress, 0.0, 0.5)).values())
-            found = _Files(registry.objects.files(), needed, timedelta(seconds=plan.grace_seconds))
+            found = _Files(registry.objects.files(), needed)
             kept = len(found.kept)
             planned = set(plan.unused)
             going = [file for file in found.unused if file.name in planned] + found.temporary
@@ -158,19 +144,15 @@ def _needed(registry: Registry, progress: Progress) -> dict[str, set[str]]:
 class _Files:
     """The files of the store by what becomes of them."""
 
-    def __init__(self, files: Iterable[StoredFile], needed: set[str], grace: timedelta) -> None:
+    def __init__(self, files: Iterable[StoredFile], needed: set[str]) -> None:
         self.kept: list[StoredFile] = []
-        self.recent: list[StoredFile] = []
         self.unused: list[StoredFile] = []
         self.temporary: list[StoredFile] = []
-        oldest = time.time() - grace.total_seconds()
         for file in files:
             if not file.name:
                 self.temporary.append(file)
-            elif file.name in needed:
-                self.kept.append(file)
             else:
-                (self.recent if file.stored > oldest else self.unused).append(file)
+                (self.kept if file.name in needed else self.unused).append(file)
 
 
 def _size(files: Iterable[StoredFile]) -> int:

@@ -107,11 +107,12 @@ def _train_one(
     except AppError as error:
         registry.runs.fail(run, str(error))
         raise
-    artifacts = _store(registry, result)
-    seconds = time.perf_counter() - started
-    return registry.runs.finish(
-        run, metrics=_finite(result.metrics), artifacts=artifacts, summary=result.summary, seconds=seconds
-    )
+    with registry.objects.in_use():
+        artifacts = _store(registry, result)
+        seconds = time.perf_counter() - started
+        return registry.runs.finish(
+            run, metrics=_finite(result.metrics), artifacts=artifacts, summary=result.summary, seconds=seconds
+        )
 
 
 class RunFacts(msgspec.Struct, frozen=True):
@@ -284,9 +285,14 @@ def _register(registry: Registry, settings: Settings, run: Run, gated: Output) -
     known = registry.models.of_run(run.id)
     if known is not None:
         return known
+    with registry.objects.in_use():
+        return registry.models.register(_as_version(registry, settings, run, gated))
+
+
+def _as_version(registry: Registry, settings: Settings, run: Run, gated: Output) -> ModelVersion:
     facts = facts_of(registry, run)
     served = {name: digest for name, digest in run.artifacts.items() if name != "facts"}
-    version = ModelVersion(
+    return ModelVersion(
         id=new_id(),
         model=settings.spec.model.name,
         number=0,
@@ -305,7 +311,6 @@ def _register(registry: Registry, settings: Settings, run: Run, gated: Output) -
         champion=gated.get("champion", ""),
         champion_metrics=gated.get("champion_metrics", {}),
     )
-    return registry.models.register(version)
 
 
 def _reference(registry: Registry, settings: Settings, run: Run, facts: RunFacts) -> str:

@@ -15,20 +15,17 @@ from mlops_desktop.registry.storelock import StoreLock
 
 
 class StoredFile(NamedTuple):
-    """A file of the store. `name` is empty for one that a killed process left half-written; `stored` is the time that
-    it was last stored, in seconds since 1970."""
+    """A file of the store. `name` is empty for one that is half-written. `size` is in bytes."""
 
     name: str
     path: Path
     size: int
-    stored: float
 
 
 class ObjectStore:
     """`objects/ab/cdef…`. An object appears whole or not at all: it is written beside, synced, and renamed.
 
-    What nothing names is removed by a collection (`data.collection`), which never happens while `in_use`. A file's time
-    is when its content was last stored, so that a collection can leave what is young.
+    What nothing names is removed by a collection (`data.collection`), which never happens while `in_use`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,8 +34,8 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """No object goes away meanwhile: hold this from the first look at the store until the row that names what was
-        stored is committed. Waits for a running collection, which takes seconds; may be nested."""
+        """No object goes away meanwhile. Whoever stores objects holds this from the first look at the store until the
+        row that names them is committed. Waits for a running collection, which takes seconds; may be nested."""
         try:
             lock = self._lock.shared()
             lock.__enter__()
@@ -84,9 +81,7 @@ class ObjectStore:
         name = sha256_hex(content)
         target = self.path(name)
         with self.in_use():
-            if target.is_file():
-                with contextlib.suppress(PermissionError):  # of another user; `in_use` is what protects it then
-                    os.utime(target)
+            if self.size(name) == len(content):
                 return name
             try:
                 self._write(target, content)
@@ -138,9 +133,9 @@ class ObjectStore:
         for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
             for file in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 with contextlib.suppress(FileNotFoundError):
-                    found = file.stat()
+                    size = file.stat().st_size
                     name = "" if file.name.startswith(".") else folder.name + file.name
-                    yield StoredFile(name, Path(file.path), found.st_size, found.st_mtime)
+                    yield StoredFile(name, Path(file.path), size)
 
     def names(self) -> Iterator[str]:
         """Names of all objects."""
