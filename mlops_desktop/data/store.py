@@ -108,9 +108,12 @@ def stage_version(
         return _staged(registry, dataset, schema, writer, origin, time_column, started)
 
 
-def record_version(registry: Registry, staged: Staged) -> DatasetVersion:
+def record_version(
+    registry: Registry, staged: Staged, *, contract: str = "", note: str = "", tags: Sequence[str] = ()
+) -> DatasetVersion:
     """Make staged rows the next version of their dataset, or record that they repeat its latest one."""
-    return registry.datasets.add_version(**structs.asdict(staged))
+    fields = structs.asdict(staged)
+    return registry.datasets.add_version(**fields, contract=contract, note=note, tags=tuple(tags))
 
 
 def append_version(
