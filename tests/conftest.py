@@ -33,7 +33,7 @@ def _settings_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Tests, and the processes they start, never read or write the settings of the person who runs them."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home / name.lower()))
         yield
 

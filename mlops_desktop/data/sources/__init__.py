@@ -5,25 +5,51 @@ Whatever is wrong with a source is an `InvalidInput` that names it and, where kn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.sources.archives import EXTENSIONS
 from mlops_desktop.data.sources.base import Restarted, Source
-from mlops_desktop.data.sources.files import EXTENSIONS, open_file
+from mlops_desktop.data.sources.folders import open_path
 
-__all__ = ["EXTENSIONS", "Restarted", "Source", "open_source", "read_source"]
+__all__ = ["EXTENSIONS", "Restarted", "Source", "open_source", "read_source", "register_scheme"]
 
 STANDARD = ReadOptions()
 
+SchemeOpener = Callable[[str, ReadOptions, pa.Schema | None], Source]
+_SCHEMES: dict[str, SchemeOpener] = {}
 
-def open_source(location: Path | str, options: ReadOptions = STANDARD, hints: pa.Schema | None = None) -> Source:
+
+def register_scheme(scheme: str, opener: SchemeOpener) -> None:
+    """Have `opener` called for locations that start with `scheme` and a colon, such as `log:flights`."""
+    _SCHEMES[scheme] = opener
+
+
+def open_source(
+    location: Path | str,
+    options: ReadOptions = STANDARD,
+    hints: pa.Schema | None = None,
+    progress: Progress = no_progress,
+) -> Source:
     """Open a source and read its columns, not its rows. Raises `InvalidInput`, `EnvironmentProblem`.
 
-    `hints` are the types that columns had before; they are followed where every value fits.
+    A location is a file, an archive, a folder, a path with `*`, `?` or `**`, or one of a registered scheme, such as the
+    URL of a database. `hints` are the types that columns had before; they are followed where every value fits.
+    `progress` is for what takes long before the first row: unpacking an archive.
     """
-    return open_file(Path(location), options, hints)
+    if isinstance(location, Path):
+        return open_path(location, options, hints, progress)
+    scheme = location.partition(":")[0].partition("+")[0].lower()
+    if scheme in _SCHEMES:
+        return _SCHEMES[scheme](location, options, hints)
+    if "://" in location:  # not shown: it may hold a password
+        raise InvalidInput(f"There is no kind of source named {scheme}:.", hint=f"Known are {', '.join(_SCHEMES)}.")
+    return open_path(Path(location), options, hints, progress)
 
 
 def read_source(location: Path | str, options: ReadOptions = STANDARD, hints: pa.Schema | None = None) -> pa.Table:

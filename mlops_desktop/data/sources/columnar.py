@@ -12,6 +12,7 @@ from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.chunking import BATCH_ROWS
 from mlops_desktop.data.sources.base import FileIdentity, Source, some_rows
+from mlops_desktop.data.sources.shaping import shaped
 
 Batches = Callable[[], Iterator[pa.RecordBatch]]
 
@@ -28,7 +29,7 @@ def open_parquet(path: Path, options: ReadOptions, hints: pa.Schema | None = Non
         with pq.ParquetFile(path) as opened:
             yield from opened.iter_batches(BATCH_ROWS)
 
-    return _source(path, "parquet", some_rows(path.name, rows), schema, batches, identity)
+    return shaped(_source(path, "parquet", some_rows(path.name, rows), schema, batches, identity), options)
 
 
 def open_arrow(path: Path, options: ReadOptions, hints: pa.Schema | None = None) -> Source:  # noqa: ARG001
@@ -55,7 +56,7 @@ def open_arrow(path: Path, options: ReadOptions, hints: pa.Schema | None = None)
             else:
                 yield from pa.ipc.open_stream(file)
 
-    return _source(path, "arrow", some_rows(path.name, rows), schema, batches, identity)
+    return shaped(_source(path, "arrow", some_rows(path.name, rows), schema, batches, identity), options)
 
 
 def _source(path: Path, kind: str, rows: int, schema: pa.Schema, batches: Batches, identity: FileIdentity) -> Source:

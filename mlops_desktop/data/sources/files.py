@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from mlops_desktop.data.schema import check_names
 from mlops_desktop.data.sources.base import Source, opening
 from mlops_desktop.data.sources.columnar import open_arrow, open_parquet
 from mlops_desktop.data.sources.delimited import open_delimited
+from mlops_desktop.data.sources.excel import open_excel
 from mlops_desktop.data.sources.json_files import open_json
 
 Opener = Callable[[Path, ReadOptions, pa.Schema | None], Source]
@@ -23,17 +24,24 @@ FORMATS: dict[str, Opener] = {
     "jsonl": open_json,
     "parquet": open_parquet,
     "arrow": open_arrow,
+    "excel": open_excel,
 }
 BY_EXTENSION = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".tab": "csv",
     ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
+    ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
 EXTENSIONS = tuple(BY_EXTENSION)
 
 
+def format_of(name: str) -> str:
+    """The format of a file by its extension; empty where that says nothing."""
+    return BY_EXTENSION.get(PurePath(name).suffix.lower(), "")
+
+
 def open_file(path: Path, options: ReadOptions, hints: pa.Schema | None = None) -> Source:
     """Open a file and read its columns, not its rows. Raises `InvalidInput`, `EnvironmentProblem`."""
-    found = options.format or BY_EXTENSION.get(path.suffix.lower(), "")
+    found = options.format or format_of(path.name)
     opener = FORMATS.get(found)
     if opener is None:
         raise InvalidInput(

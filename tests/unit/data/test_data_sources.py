@@ -11,7 +11,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
+from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.sources import csv_files, open_source, read_source
 
 
@@ -159,5 +159,5 @@ def test_a_file_that_is_not_there_and_a_folder_are_told_apart(tmp_path: Path):
     with pytest.raises(InvalidInput, match="There is no file"):
         open_source(tmp_path / "absent.csv")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(EnvironmentProblem, match=r"folder\.csv"):
+    with pytest.raises(InvalidInput, match=r"folder\.csv holds no file that can be read"):
         open_source(tmp_path / "folder.csv")
