@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mlops_desktop.cli import data_files
 from mlops_desktop.cli.output import Answer, table
 from mlops_desktop.cli.parsing import Commands, add_command, add_group, open_workspace
 from mlops_desktop.workspace import Workspace
@@ -26,10 +27,13 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     ingest.add_argument("dataset")
     ingest.add_argument("--time-column", default="")
     add_command(group, common, "verify", _verify, "hash all stored chunks again and name what is damaged")
+    data_files.add_commands(group, common)
     specs = add_group(commands, "spec", "specs of models")
     save = add_command(specs, common, "save", _save_spec, "check a spec file and save it as a version")
     save.add_argument("path", type=Path)
     add_command(specs, common, "list", _list_specs, "saved specs")
+    show_spec = add_command(specs, common, "show", _show_spec, "one saved spec: its text and where it came from")
+    show_spec.add_argument("reference", help="for example late-arrival@2")
 
 
 def _init(arguments: argparse.Namespace) -> Answer:
@@ -100,5 +104,11 @@ def _save_spec(arguments: argparse.Namespace) -> Answer:
 
 def _list_specs(arguments: argparse.Namespace) -> Answer:
     specs = open_workspace(arguments).registry.specs.all()
-    rows = [(s.reference, s.id[:12], f"{s.created:%Y-%m-%d %H:%M}") for s in specs]
-    return Answer(specs, table(("spec", "hash", "saved"), rows, "No specs yet: `mlops-desktop spec save FILE`."))
+    rows = [(s.reference, s.id[:12], f"{s.created:%Y-%m-%d %H:%M}", str(s.git or "")) for s in specs]
+    return Answer(specs, table(("spec", "hash", "saved", "Git"), rows, "No specs yet: `mlops-desktop spec save FILE`."))
+
+
+def _show_spec(arguments: argparse.Namespace) -> Answer:
+    spec = open_workspace(arguments).registry.specs.get(arguments.reference)
+    git = f", Git {spec.git}" if spec.git else ""
+    return Answer(spec, f"# {spec.reference}, {spec.id[:12]}, saved {spec.created:%Y-%m-%d %H:%M}{git}\n{spec.text}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mlops_desktop.cli.output import Answer, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
-from mlops_desktop.governance.lineage import ancestry
 
 
 def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -20,8 +19,10 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     rollback = add_command(commands, common, "rollback", _rollback, "end a canary, or return to the version before")
     rollback.add_argument("endpoint")
     rollback.add_argument("--reason", required=True)
-    lineage = add_command(commands, common, "lineage", _lineage, "from a model version back to its data")
-    lineage.add_argument("version", help="for example late-arrival@production")
+    lineage = add_command(
+        commands, common, "lineage", _lineage, "what made a dataset or model version, and what used it"
+    )
+    lineage.add_argument("version", help="for example flights@latest or late-arrival@production")
     export = add_command(commands, common, "export", _export, "write a model version as an MLflow model folder")
     export.add_argument("version")
     export.add_argument("folder", type=Path)
@@ -67,13 +68,14 @@ def _rollback(arguments: argparse.Namespace) -> Answer:
 
 
 def _lineage(arguments: argparse.Namespace) -> Answer:
-    found = ancestry(open_workspace(arguments).registry, arguments.version)
-    lines = [
-        f"{found.model_version.reference}",
-        f"  run {found.run.id} ({found.run.parameters.get('trigger', '')})",
-        f"  spec {found.spec.reference} {found.spec.id[:12]}",
-        *(f"  data {v.reference}, {v.rows:,} rows from {v.origin.name} {v.origin.sha256[:12]}" for v in found.data),
-    ]
+    found = open_workspace(arguments).data.lineage(arguments.version)
+    lines = [found.reference]
+    for title, sides in (("made by", found.made_by), ("used by", found.used_by)):
+        lines.append(f"  {title}" if sides else f"  {title} nothing")
+        for side in sides:
+            lines += [f"    {side.kind} {link.reference}: {link.note}".rstrip(": ") for link in side.links]
+            if side.total > len(side.links):
+                lines.append(f"    … {len(side.links)} of {side.total:,} of kind {side.kind}")
     return Answer(found, "\n".join(lines))
 
 

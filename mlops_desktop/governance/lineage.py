@@ -179,7 +179,7 @@ def _some(shown: int, **kinds: Sequence[Link]) -> tuple[Links, ...]:
 def _sources(versions: Sequence[DatasetVersion]) -> list[Link]:
     """Where rows came in from outside: of the versions that no other one is the parent of."""
     roots = [version.origin for version in versions if not version.origin.parents]
-    links = [Link(origin.name, f"{origin.kind} {origin.sha256[:12]}".strip()) for origin in roots]
+    links = [Link(origin.name, f"{origin.kind} {origin.sha256}".strip()) for origin in roots]
     return list(dict.fromkeys(links))
 
 

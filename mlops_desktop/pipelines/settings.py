@@ -14,6 +14,7 @@ from mlops_desktop.core.pipelines import Schedule
 from mlops_desktop.core.runs import SpecVersion
 from mlops_desktop.evaluation.business import ValueMatrix
 from mlops_desktop.governance.gates import GateSpec
+from mlops_desktop.pipelines.checkout import git_state
 from mlops_desktop.pipelines.schedules import planned, trigger_of
 from mlops_desktop.registry import Registry
 from mlops_desktop.training.specs import ProjectSpec, load_spec, parse_spec
@@ -78,12 +79,13 @@ def settings_for(registry: Registry, reference: str) -> Settings:
 
 
 def adopt_spec(registry: Registry, path: Path, *, schedule: bool = True) -> SpecVersion:
-    """Check a spec file as a whole, save it, and (if `schedule`) set up what it schedules."""
+    """Check a spec file as a whole, save it with its Git state, and (if `schedule`) set up what it schedules."""
     spec = load_spec(path)
     settings = settings_of(spec)
     check_whole(settings)
+    git = git_state(path)
     with registry.transaction():
-        saved = registry.specs.save(spec.model.name, path.read_text(encoding="utf-8-sig"))
+        saved = registry.specs.save(spec.model.name, path.read_text(encoding="utf-8-sig"), git)
         if schedule:
             set_schedules(registry, settings)
     return saved

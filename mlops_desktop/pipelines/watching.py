@@ -54,6 +54,12 @@ class WatchState(Struct, frozen=True):
     failed: int
     newest: PipelineRun | None
 
+    @property
+    def in_words(self) -> str:
+        if self.is_missing:
+            return "the folder is not there"
+        return "paused" if self.watch.is_paused else self.newest.reason if self.newest else "nothing yet"
+
 
 def checked(watch: Watch) -> Watch:
     """The watch with its folder as an absolute path. Raises `InvalidInput` for what could never find or read a file."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_desktop.core.datasets import Attempt, DatasetAlias, DatasetVersion, Marks, Tombstone
+from mlops_desktop.core.datasets import Attempt, DatasetAlias, DatasetVersion, Marks, Tombstone, Watch
+from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.registry import Registry
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mlops_desktop.data.difference import Difference
     from mlops_desktop.data.removal import Consequences
     from mlops_desktop.data.verify import Verification
+    from mlops_desktop.governance.lineage import Lineage
+    from mlops_desktop.pipelines.watching import WatchState
 
 STANDARD = ReadOptions()
 
@@ -68,6 +71,43 @@ class Data:
     def attempts(self, dataset: str = "", limit: int = 200) -> list[Attempt]:
         """What was tried to be ingested, with what came of it, newest first."""
         return self._registry.datasets.attempts(dataset, limit)
+
+    def lineage(self, reference: str) -> Lineage:
+        """What made a dataset or model version and what used it."""
+        from mlops_desktop.governance.lineage import lineage
+
+        return lineage(self._registry, reference)
+
+    # Watched folders
+
+    def watch(self, watch: Watch) -> Watch:
+        """Leave a folder to the engine, which ingests what appears in it. Raises `InvalidInput`."""
+        from mlops_desktop.pipelines.watching import checked
+
+        return self._registry.watches.put(checked(watch))
+
+    def follow(
+        self, watch: Watch, *, report: Callable[[PipelineRun], None], wait: Callable[[float], bool], once: bool = False
+    ) -> None:
+        """Ingest what appears in a folder, in this process, until `wait` (a pause in seconds) says True; each run is
+        reported when it has ended."""
+        from mlops_desktop.pipelines.following import follow
+        from mlops_desktop.pipelines.watching import checked
+
+        follow(self._registry, checked(watch), report=report, wait=wait, once=once)
+
+    def watches(self) -> list[Watch]:
+        return self._registry.watches.all()
+
+    def unwatch(self, name: str) -> None:
+        """Versions that came from the folder stay."""
+        self._registry.watches.remove(name)
+
+    def poll_watches(self) -> list[WatchState]:
+        """How the watched folders stand; nothing is ingested by asking."""
+        from mlops_desktop.pipelines.watching import watch_states
+
+        return watch_states(self._registry)
 
     # Keeping it whole
 

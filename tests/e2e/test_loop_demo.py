@@ -85,10 +85,11 @@ def test_no_model_was_trained_on_rows_of_its_own_future(registry: Registry) -> N
 
 def test_production_is_traced_back_to_the_file_it_began_with(demo: tuple[Path, dict[str, Any]]) -> None:
     found = answer(program("lineage", f"{ENDPOINT}@production", "--json", "-w", demo[0]))
+    made_by = {links["kind"]: links["links"] for links in found["made_by"]}
     digest = sha256_hex((SAMPLE / "flights.parquet").read_bytes())
-    assert [data["origin"]["sha256"] for data in found["data"]][-1] == digest
-    assert found["run"]["id"] == found["model_version"]["run"]
-    assert found["spec"]["text"] == (SAMPLE / "late-arrival.toml").read_text(encoding="utf-8-sig")
+    assert [link["note"] for link in made_by["source"]] == [f"file {digest}"]
+    spec = answer(program("spec", "show", made_by["spec"][0]["reference"], "--json", "-w", demo[0]))
+    assert spec["text"] == (SAMPLE / "late-arrival.toml").read_text(encoding="utf-8-sig")
 
 
 def test_the_clock_of_the_workspace_is_that_of_the_replay(registry: Registry) -> None:
