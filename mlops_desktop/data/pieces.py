@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -43,6 +43,13 @@ def placed(manifest: Manifest) -> list[PlacedChunk]:
         )
         for chunk in manifest.chunks
     ]
+
+
+def slices_of(manifest: Manifest) -> Iterator[Slice]:
+    """All slices of a manifest, in order."""
+    for chunk in manifest.chunks:
+        for piece in chunk.pieces:
+            yield Slice(manifest.objects[piece.object], piece.start, piece.rows)
 
 
 def to_manifest(schema: Schema, chunks: Sequence[PlacedChunk]) -> Manifest:

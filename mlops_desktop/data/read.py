@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from mlops_desktop.core.datasets import DatasetVersion, Manifest, Profile, StoredObject
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data.chunks import open_object, read_chunk
+from mlops_desktop.data.chunks import ObjectReader, open_object
 from mlops_desktop.data.hashing import numpy_values
 from mlops_desktop.data.manifests import read_manifest, read_profile
-from mlops_desktop.data.pieces import placed
+from mlops_desktop.data.pieces import Slice, placed, slices_of
 from mlops_desktop.data.profile import check_time_column
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.registry import Registry
@@ -48,7 +48,7 @@ def read_table(
     """The rows of a version, in order.
 
     `between` is a column of times, a start and an end: rows from the start up to but not including the end; None leaves
-    a side open, a moment without a zone is in UTC. Chunks whose statistics lie outside are not read.
+    a side open, a moment without a zone is in UTC. Objects whose statistics lie outside are not read.
     Raises `InvalidInput` for unknown columns, `NotFound`, `Damaged`.
     """
     found = resolve(registry, version)
@@ -79,19 +79,21 @@ def preview(
     *,
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Rows `offset` to `offset + limit` of a version; reads only the chunks they are in."""
+    """Rows `offset` to `offset + limit` of a version; reads only the objects they are in."""
     found = resolve(registry, version)
     schema = _schema(found, columns)
-    pieces = []
+    parts = []
     start = 0
-    for chunk in placed(read_manifest(registry, found)):
-        first, last = max(offset - start, 0), min(offset + limit - start, chunk.rows)
+    for part in slices_of(read_manifest(registry, found)):
+        first, last = max(offset - start, 0), min(offset + limit - start, part.rows)
         if first < last:
-            pieces.append(read_chunk(registry, chunk, schema.names).slice(first, last - first))
-        start += chunk.rows
+            parts.append(Slice(part.object, part.start + first, last - first))
+        start += part.rows
         if start >= offset + limit:
             break
-    return pa.concat_tables(pieces) if pieces else pa.Table.from_batches([], schema=schema)
+    if not parts:
+        return pa.Table.from_batches([], schema=schema)
+    return ObjectReader(registry, schema.names).slices(parts)
 
 
 def _schema(version: DatasetVersion, columns: Sequence[str] | None) -> pa.Schema:
@@ -110,15 +112,17 @@ def _schema(version: DatasetVersion, columns: Sequence[str] | None) -> pa.Schema
 def _batches(
     registry: Registry, found: Manifest, names: list[str], between: Between | None
 ) -> Iterator[pa.RecordBatch]:
+    if between is None:
+        reader = ObjectReader(registry, names)
+        for chunk in placed(found):
+            yield from reader.chunk(chunk).to_batches()
+        return
+    reader = ObjectReader(registry, list(dict.fromkeys([*names, between[0]])))
+    may_hold = {stored.sha256: _may_hold(registry, stored, between) for stored in found.objects}
     for chunk in placed(found):
-        if between is None:
-            table = read_chunk(registry, chunk, names)
-        else:
-            needed = list(dict.fromkeys([*names, between[0]]))
-            if not any(_may_hold(registry, part.object, between) for part in chunk.slices):
-                continue
-            table = _within(read_chunk(registry, chunk, needed), between).select(names)
-        yield from table.to_batches()
+        slices = [part for part in chunk.slices if may_hold[part.object.sha256]]
+        if slices:
+            yield from _within(reader.slices(slices), between).select(names).to_batches()
 
 
 def _may_hold(registry: Registry, stored: StoredObject, between: Between) -> bool:
