@@ -252,6 +252,17 @@ class WatchRemoved(Body, frozen=True):
     folder: str
 
 
+@_event("project.applied", "Project {subject} applied from {folder}: {changes}")
+class ProjectApplied(Body, frozen=True):
+    """`changes` are such as `create spec late`; `commit`, `branch` and `is_dirty` tell of the folder's Git checkout."""
+
+    folder: str
+    changes: list[str]
+    commit: str = ""
+    branch: str = ""
+    is_dirty: bool = False
+
+
 @_event("store.collected", "{objects:,} unused objects of {size:,} bytes removed, and {temporary:,} unfinished files")
 class StoreCollected(Body, frozen=True):
     objects: int
