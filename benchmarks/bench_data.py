@@ -86,7 +86,7 @@ def measure_nights(folder: Path, rows: int) -> None:
         table = night(table, number, fresh) if number else table
         pacsv.write_csv(table, csv)
         started = time.perf_counter()
-        version = ingest(registry, csv, "flights", time_column="at")
+        version = ingest(registry, csv, "flights", time_column="at").version
         show(f"ingest night {number + 1} from CSV", time.perf_counter() - started, "s")
         show(f"store after night {number + 1}", stored_bytes(registry) / 1e6, "MB")
         started = time.perf_counter()

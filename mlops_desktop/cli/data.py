@@ -85,8 +85,10 @@ def _short(value: object) -> str:
 
 def _ingest(arguments: argparse.Namespace) -> Answer:
     workspace = open_workspace(arguments)
-    version = workspace.data.ingest(arguments.path, arguments.dataset, time_column=arguments.time_column)
-    return Answer(version, f"{version.reference}: {version.rows:,} rows, content {version.content_id[:12]}.")
+    ingested = workspace.data.ingest(arguments.path, arguments.dataset, time_column=arguments.time_column)
+    made = [version for version in (ingested.version, ingested.quarantined) if version is not None]
+    lines = [f"{version.reference}: {version.rows:,} rows, content {version.content_id[:12]}." for version in made]
+    return Answer(ingested, "\n".join([*lines, *ingested.warnings]))
 
 
 def _verify(arguments: argparse.Namespace) -> Answer:

@@ -15,6 +15,7 @@ from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.ingest import ingest
 from mlops_desktop.data.sources import open_source, read_source
 from mlops_desktop.data.store import write_version
+from mlops_desktop.pipelines.log_source import located
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.pipelines.settings import settings_for
 
@@ -31,18 +32,26 @@ def ingest_source(context: StepContext) -> Output:
         return _ingest_until(context)
     parameters = context.parameters
     dataset = parameters.get("dataset") or settings_for(context.registry, parameters["spec"]).spec.data.dataset
-    version = ingest(
+    ingested = ingest(
         context.registry,
-        parameters["path"],
+        located(context.registry, parameters["path"]),
         dataset,
         options=options_of(parameters),
         time_column=parameters.get("time_column", ""),
+        mode=parameters.get("mode"),
+        note=parameters.get("note", ""),
+        tags=parameters.get("tags", ()),
         progress=context.progress,
     )
+    made = [version for version in (ingested.version, ingested.quarantined) if version is not None]
+    if ingested.version is None:  # what comes next needs rows
+        raise InvalidInput(
+            f"All rows broke the contract of {dataset}.", hint=f"They are in {made[-1].reference}, with the reasons."
+        )
     return {
-        "dataset_version": version.reference,
-        "made": [version.reference],
-        "summary": f"{version.reference}, {version.rows:,} rows",
+        "dataset_version": ingested.version.reference,
+        "made": [version.reference for version in made],
+        "summary": ", ".join(f"{version.reference}, {version.rows:,} rows" for version in made),
     }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_desktop.core.contracts import Contract, ContractMode, ContractReport, ContractVersion
 from mlops_desktop.core.datasets import Attempt, DatasetAlias, DatasetVersion, Marks, Tombstone, Watch
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.progress import Progress, no_progress
@@ -13,9 +14,13 @@ from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
     from mlops_desktop.data.changes import RowChanges
     from mlops_desktop.data.collection import Collected, CollectionPlan
     from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.ingest import Ingested
     from mlops_desktop.data.removal import Consequences
     from mlops_desktop.data.verify import Verification
     from mlops_desktop.governance.lineage import Lineage
@@ -30,6 +35,8 @@ class Data:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
+    # Writing
+
     def ingest(
         self,
         location: Path | str,
@@ -37,13 +44,90 @@ class Data:
         *,
         options: ReadOptions = STANDARD,
         time_column: str = "",
+        mode: ContractMode | str | None = None,
+        note: str = "",
+        tags: Sequence[str] = (),
         progress: Progress = no_progress,
-    ) -> DatasetVersion:
-        """Store a source's rows as a dataset's next version, in this process; `queue("ingest", …)` leaves it to a
-        worker."""
+    ) -> Ingested:
+        """Store a source's rows as a dataset's next version, held to its contract, in this process;
+        `queue("ingest", …)` leaves it to a worker. `mode` takes the place of the contract's own: `refuse`,
+        `quarantine` or `accept`."""
         from mlops_desktop.data.ingest import ingest
+        from mlops_desktop.pipelines.log_source import located
 
-        return ingest(self._registry, location, dataset, options=options, time_column=time_column, progress=progress)
+        return ingest(
+            self._registry,
+            located(self._registry, location),
+            dataset,
+            options=options,
+            time_column=time_column,
+            mode=mode,
+            note=note,
+            tags=tags,
+            progress=progress,
+        )
+
+    def add(
+        self,
+        dataset: str,
+        rows: pd.DataFrame | pa.Table | pa.RecordBatch | Iterable[pa.RecordBatch],
+        *,
+        name: str = "",
+        time_column: str = "",
+        mode: ContractMode | str | None = None,
+        parents: Sequence[str] = (),
+        note: str = "",
+        tags: Sequence[str] = (),
+        progress: Progress = no_progress,
+    ) -> Ingested:
+        """Store rows that a program has as a dataset's next version, held to its contract: a DataFrame (without its
+        index), a table, or batches, which may be more than fit into memory. `parents` are what they were made from."""
+        from mlops_desktop.data.ingest import ingest_rows
+
+        return ingest_rows(
+            self._registry,
+            rows,
+            dataset,
+            name=name,
+            time_column=time_column,
+            mode=mode,
+            parents=parents,
+            note=note,
+            tags=tags,
+            progress=progress,
+        )
+
+    # Contracts
+
+    def contract(self, dataset: str) -> ContractVersion | None:
+        """What the dataset's rows are held to when they come; None where it has no contract."""
+        return self._registry.contracts.newest(dataset)
+
+    def infer_contract(self, reference: str) -> Contract:
+        """The contract that a version's rows suggest, for a person to look at and save. That version keeps it."""
+        from mlops_desktop.data.contracts import infer_contract
+
+        return infer_contract(self._registry, self._registry.datasets.get(reference))
+
+    def save_contract(self, dataset: str, contract: Contract | str) -> ContractVersion:
+        """Hold the dataset's rows to this contract, given as a value or as TOML text, from now on."""
+        from mlops_desktop.data.contracts import save_contract
+
+        return save_contract(self._registry, dataset, contract)
+
+    def contract_warnings(self, dataset: str, contract: Contract) -> tuple[str, ...]:
+        """What to look at in a contract before it is saved: columns that the latest version does not have."""
+        from mlops_desktop.data.contracts import contract_warnings
+
+        return contract_warnings(self._registry, dataset, contract)
+
+    def check(
+        self, reference: str, contract: Contract | None = None, progress: Progress = no_progress
+    ) -> ContractReport:
+        """How a stored version stands against a contract, its dataset's own unless given. Nothing is recorded."""
+        from mlops_desktop.data.contracts import check_version
+
+        return check_version(self._registry, self._registry.datasets.get(reference), contract, progress=progress)
 
     # Marks
 

@@ -45,7 +45,7 @@ FIRST = (1, 0.5, "word", 1_357_000_000_000_001, True)
 def test_a_file_becomes_a_version_with_its_origin(registry: Registry, tmp_path: Path):
     path = tmp_path / "t.csv"
     path.write_text("at,n\n2013-01-01T00:00:00Z,1\n2013-01-02T00:00:00Z,2\n")
-    version = ingest(registry, path, "t", time_column="at")
+    version = ingest(registry, path, "t", time_column="at").version
     assert version.origin.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (version.origin.kind, version.origin.name) == ("file", "t.csv")
     assert version.origin.host
@@ -90,7 +90,7 @@ def test_types_that_show_late_restart_the_reading(registry: Registry, tmp_path: 
     monkeypatch.setattr(csv_files, "_BLOCK", 1 << 16)
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,\n" * 100_000 + "x,2\n")
-    version = ingest(registry, path, "t")
+    version = ingest(registry, path, "t").version
     table = read_table(registry, version)
     assert table.num_rows == 100_001
     assert table.slice(100_000).to_pydict() == {"a": ["x"], "b": [2]}
@@ -103,8 +103,8 @@ def test_the_same_typed_rows_are_the_same_version_from_any_format(registry: Regi
     table = pa.table({key: pa.array([row[i] for row in all_rows], KINDS[key]) for i, key in enumerate(KINDS)})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=7)
     pacsv.write_csv(table, tmp_path / "t.csv")
-    from_parquet = ingest(registry, tmp_path / "t.parquet", f"{name}-p")
-    from_csv = ingest(registry, tmp_path / "t.csv", f"{name}-c")
+    from_parquet = ingest(registry, tmp_path / "t.parquet", f"{name}-p").version
+    from_csv = ingest(registry, tmp_path / "t.csv", f"{name}-c").version
     assert from_csv.content_id == from_parquet.content_id
 
 
@@ -115,7 +115,7 @@ def test_reading_and_writing_never_import_pandas(tmp_path: Path):
         "from mlops_desktop.data.ingest import ingest; from mlops_desktop.data.read import read_table;"
         "folder = Path(sys.argv[1]); registry = Registry.create(folder / 'w');"
         "(folder / 't.csv').write_text('at,n,t,b\\n2013-01-01T00:00:00Z,1,x,true\\n,,,\\n');"
-        "version = ingest(registry, folder / 't.csv', 't', time_column='at');"
+        "version = ingest(registry, folder / 't.csv', 't', time_column='at').version;"
         "table = read_table(registry, version, between=('at', '2013-01-01', None));"
         "assert table.num_rows == 1; assert 'pandas' not in sys.modules"
     )
