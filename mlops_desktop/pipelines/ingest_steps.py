@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.ingest import Ingested, ingest
 from mlops_desktop.data.sources import open_source, read_source
 from mlops_desktop.data.store import write_version
 from mlops_desktop.pipelines.log_source import located
@@ -43,16 +44,35 @@ def ingest_source(context: StepContext) -> Output:
         tags=parameters.get("tags", ()),
         progress=context.progress,
     )
-    made = [version for version in (ingested.version, ingested.quarantined) if version is not None]
-    if ingested.version is None:  # what comes next needs rows
-        raise InvalidInput(
-            f"All rows broke the contract of {dataset}.", hint=f"They are in {made[-1].reference}, with the reasons."
-        )
+    if ingested.version is None and context.run.pipeline != "ingest":  # what comes next needs rows
+        aside = ingested.quarantined.reference if ingested.quarantined else ""
+        raise InvalidInput(f"All rows broke the contract of {dataset}.", hint=f"They are in {aside}, with the reasons.")
+    return _output(ingested)
+
+
+def _output(ingested: Ingested) -> Output:
+    """What became of the rows, for later steps, for lineage (`made`) and for people."""
+    version, aside = ingested.version, ingested.quarantined
+    is_new = version is not None and ingested.outcome == "stored"
     return {
-        "dataset_version": ingested.version.reference,
-        "made": [version.reference for version in made],
-        "summary": ", ".join(f"{version.reference}, {version.rows:,} rows" for version in made),
+        "dataset_version": version.reference if version else "",
+        "quarantine": aside.reference if aside else "",
+        "outcome": ingested.outcome,
+        "warnings": list(ingested.warnings),
+        "made": [each.reference for each in (version if is_new else None, aside) if each is not None],
+        "summary": "; ".join(_sentences(ingested)),
     }
+
+
+def _sentences(ingested: Ingested) -> Iterator[str]:
+    version, aside, warnings = ingested.version, ingested.quarantined, len(ingested.warnings)
+    if version is not None:
+        is_repeat = ingested.outcome == "repeated"
+        yield f"the same rows as {version.reference}" if is_repeat else f"{version.reference}, {version.rows:,} rows"
+    if aside is not None:
+        yield f"{aside.rows:,} rows put aside in {aside.reference}"
+    if warnings:
+        yield f"{warnings} warnings" if warnings > 1 else ingested.warnings[0].rstrip(".")
 
 
 def options_of(parameters: dict[str, Any]) -> ReadOptions:

@@ -20,7 +20,7 @@ from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.chunking import BATCH_ROWS
-from mlops_desktop.data.sources import Source
+from mlops_desktop.data.sources import Source, register_scheme
 from mlops_desktop.data.sources.base import user_name
 from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.registry import Registry
@@ -158,3 +158,6 @@ def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
     elif pa.types.is_float64(kind):
         values = tuple(None if value is None else float(value) for value in values)
     return pa.array(values, kind)
+
+
+register_scheme(SCHEME, open_log)

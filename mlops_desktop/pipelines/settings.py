@@ -103,20 +103,26 @@ def check_whole(settings: Settings) -> None:
             trigger_of(cron)
 
 
+def schedules_of(settings: Settings) -> list[Schedule]:
+    """What the spec schedules, not yet planned."""
+    wanted = {"monitor": settings.schedule.monitor, "retrain": settings.schedule.retrain}
+    return [
+        Schedule(
+            name=f"{pipeline} {settings.endpoint}",
+            pipeline=pipeline,
+            cron=cron,
+            parameters={"endpoint": settings.endpoint},
+            next_at=None,
+        )
+        for pipeline, cron in wanted.items()
+        if cron
+    ]
+
+
 def set_schedules(registry: Registry, settings: Settings) -> None:
     """Make the registry's schedules those of the spec."""
-    wanted = {"monitor": settings.schedule.monitor, "retrain": settings.schedule.retrain}
-    now = registry.clock.now()
-    for pipeline, cron in wanted.items():
-        if cron:
-            schedule = Schedule(
-                name=f"{pipeline} {settings.endpoint}",
-                pipeline=pipeline,
-                cron=cron,
-                parameters={"endpoint": settings.endpoint},
-                next_at=None,
-            )
-            registry.schedules.save(planned(schedule, now))
+    for schedule in schedules_of(settings):
+        registry.schedules.save(planned(schedule, registry.clock.now()))
 
 
 def feedback_token(folder: Path) -> str:
