@@ -107,17 +107,6 @@ def restore(
         return _added(registry, dataset, packed)
 
 
-def check_readable(registry: Registry, version: DatasetVersion) -> None:
-    """Raise `Conflict`, which names the file to restore, where a version's rows were moved out of the workspace."""
-    packed = registry.datasets.marks(version.reference).packed
-    if packed:
-        raise Conflict(
-            f"The rows of {version.reference} were moved to {packed}.",
-            hint=f"Bring them back with `mlops-desktop data restore {version.reference}`, and `--from FILE` where the "
-            "file was moved.",
-        )
-
-
 @contextlib.contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """A file to be written and then renamed to `target`; nothing is left of it where that fails."""

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_desktop.core.datasets import StoredObject
-from mlops_desktop.core.errors import Damaged, NotFound
+from mlops_desktop.core.errors import Damaged
 from mlops_desktop.data.encoding import summary_key
+from mlops_desktop.data.missing import missing
 from mlops_desktop.data.pieces import PlacedChunk, Slice
 from mlops_desktop.data.summary import Summary, summary_of, unpack
 from mlops_desktop.registry import Registry
@@ -101,10 +102,7 @@ def open_object(registry: Registry, stored: StoredObject) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path, memory_map=False)
     except FileNotFoundError as error:
-        raise NotFound(
-            f"Object {stored.sha256[:12]}… of the dataset is missing from the content store.",
-            hint="Restore the workspace's `objects` folder from a copy.",
-        ) from error
+        raise missing(registry, stored) from error
     except (pa.ArrowInvalid, OSError) as error:
         raise damaged(stored, path) from error
     if file.metadata.num_rows != stored.rows:
