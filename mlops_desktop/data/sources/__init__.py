@@ -15,6 +15,7 @@ from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.sources.archives import EXTENSIONS
 from mlops_desktop.data.sources.base import Restarted, Source
+from mlops_desktop.data.sources.databases import DIALECTS, open_database
 from mlops_desktop.data.sources.folders import open_path
 
 __all__ = ["EXTENSIONS", "Restarted", "Source", "open_source", "read_source", "register_scheme"]
@@ -60,3 +61,7 @@ def read_source(location: Path | str, options: ReadOptions = STANDARD, hints: pa
             return pa.Table.from_batches(list(source), schema=source.schema)
         except Restarted:
             continue
+
+
+for _scheme in DIALECTS:
+    register_scheme(_scheme, open_database)

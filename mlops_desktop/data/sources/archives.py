@@ -44,7 +44,12 @@ def open_packed(
         kind = archive_kind(path)
         if not kind:
             return open_file(path, options, hints)
-        return _open_archive(path, kind, options, hints, progress, limits)
+        scratch = ScratchFolder()
+        try:
+            return _open_archive(path, kind, options, hints, Unpacker(path, scratch, limits, progress))
+        except BaseException:
+            scratch.remove()
+            raise
 
 
 def format_of(name: str) -> str:
@@ -65,12 +70,8 @@ def archive_kind(path: Path) -> str:
     return "" if found == "bzip2" and start[4:] != b"1AY&SY" else found
 
 
-def _open_archive(
-    path: Path, kind: str, options: ReadOptions, hints: pa.Schema | None, progress: Progress, limits: Limits
-) -> Source:
+def _open_archive(path: Path, kind: str, options: ReadOptions, hints: pa.Schema | None, unpacker: Unpacker) -> Source:
     identity = FileIdentity(path)
-    scratch = ScratchFolder()
-    unpacker = Unpacker(path, scratch.path, limits, progress)
     if kind == "zip":
         entries = {entry.filename: entry for entry in listed(path)}
         chosen = selected(list(entries), path.name, options, files.format_of)
@@ -89,7 +90,7 @@ def _open_archive(
         name=path.name,
         kind=f"{first.kind} in {kind}",
         rows=_estimated_rows(first, unpacked),
-        identity=_ArchiveIdentity(identity, [file.part for file in unpacked], scratch),
+        identity=_ArchiveIdentity(identity, [file.part for file in unpacked], unpacker),
         _schema=lambda: joined.schema,
         _batches=lambda: joined,
         size=path.stat().st_size,
@@ -115,10 +116,10 @@ def _estimated_rows(first: Source, unpacked: list[UnpackedFile]) -> int:
 class _ArchiveIdentity:
     """The archive as it came, and the files in it. Keeps what was unpacked for as long as the source lives."""
 
-    def __init__(self, archive: FileIdentity, parts: list[Part], scratch: ScratchFolder) -> None:
+    def __init__(self, archive: FileIdentity, parts: list[Part], unpacker: Unpacker) -> None:
         self._archive = archive
         self._parts = tuple(parts)
-        self._scratch = scratch
+        self._unpacker = unpacker
 
     def origin(self, progress: Progress) -> Origin:
         return msgspec.structs.replace(self._archive.origin(progress), parts=self._parts)

@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?P<host>.+)~(?P<process>\d+)~(?P<started>\d+)~\w+")
 
 
 class ScratchFolder:
-    """An empty folder at `path` for as long as this object lives. Raises `EnvironmentProblem`."""
+    """An empty folder at `path` until `remove()`, or for as long as this object lives. Raises `EnvironmentProblem`."""
 
     def __init__(self, parent: Path | None = None) -> None:
         parent = parent or scratch_parent()
@@ -35,7 +35,7 @@ class ScratchFolder:
                 f"{parent} cannot be written to, where archives are unpacked ({error.strerror}).",
                 hint="Give that folder the right to be written to.",
             ) from error
-        weakref.finalize(self, _remove, self.path, process)
+        self.remove = weakref.finalize(self, _remove, self.path, process)
 
 
 def scratch_parent() -> Path:

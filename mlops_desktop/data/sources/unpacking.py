@@ -26,6 +26,7 @@ from msgspec import Struct
 from mlops_desktop.core.datasets import Part
 from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
+from mlops_desktop.data.sources.scratch import ScratchFolder
 from mlops_desktop.data.sources.selection import is_junk
 
 UNPACKED_BYTES = 64 << 30
@@ -63,18 +64,19 @@ class UnpackedFile(Struct, frozen=True):
 
 
 class Unpacker:
-    """Writes what one archive holds into a folder, and keeps count of it."""
+    """Writes what one archive holds into a folder, which stays as long as this object, and keeps count of it."""
 
     def __init__(
-        self, archive: Path, folder: Path, limits: Limits = STANDARD, progress: Progress = no_progress
+        self, archive: Path, scratch: ScratchFolder, limits: Limits = STANDARD, progress: Progress = no_progress
     ) -> None:
         self._archive = archive
-        self._folder = folder
+        self._scratch = scratch
+        self._folder = scratch.path
         self._limits = limits
         self._progress = progress
         self._written = 0
         self._allowed = min(limits.size, max(limits.any_ratio, limits.ratio * archive.stat().st_size))
-        self._free = shutil.disk_usage(folder).free - limits.spared
+        self._free = shutil.disk_usage(scratch.path).free - limits.spared
 
     def single(self, kind: str, name: str) -> UnpackedFile:
         """The one file in a compressed file of `kind`."""

@@ -26,9 +26,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_desktop.core.errors import Cancelled, InvalidInput
+from mlops_desktop.core.errors import Cancelled, EnvironmentProblem, InvalidInput
 from mlops_desktop.core.progress import CancelToken
 from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.ingest import ingest
 from mlops_desktop.data.sources import open_source, read_source
 from mlops_desktop.data.sources.archives import open_packed
 from mlops_desktop.data.sources.scratch import scratch_parent
@@ -36,8 +37,11 @@ from mlops_desktop.data.sources.unpacking import Limits
 from mlops_desktop.registry import Registry
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor(write_checksum=True).compress, ".bz2": bz2.compress, ".xz": lzma.compress,
-}  # fmt: skip
+    ".gz": gzip.compress,
+    ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 CSV = b"a,b\n1,x\n2,y\n"
 ROWS = {"a": [1, 2], "b": ["x", "y"]}
 FEW = Limits(any_ratio=1000)
@@ -230,7 +234,7 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_too(tmp_path: Path):
     zeros = b"0" * (1 << 22)
     content = packed(tmp_path / "t.zip", {"t.csv": zeros}).read_bytes()
     (tmp_path / "t.zip").write_bytes(content.replace(len(zeros).to_bytes(4, "little"), (10).to_bytes(4, "little")))
-    with pytest.raises(InvalidInput, match="is damaged|unfolds"):
+    with pytest.raises(InvalidInput, match=r"is damaged|unfolds"):
         open_packed(tmp_path / "t.zip", ReadOptions(), limits=FEW)
 
 
@@ -258,8 +262,6 @@ def test_members_that_share_bytes_are_refused(tmp_path: Path):
 
 
 def test_a_disk_that_would_fill_is_spared(tmp_path: Path):
-    from mlops_desktop.core.errors import EnvironmentProblem
-
     path = packed(tmp_path / "t.zip", {"t.csv": CSV})
     with pytest.raises(EnvironmentProblem, match="does not fit on the disk"):
         open_packed(path, ReadOptions(), limits=Limits(spared=1 << 62))
@@ -275,7 +277,8 @@ def test_unpacking_can_be_cancelled(tmp_path: Path):
 def test_what_a_killed_process_left_unpacked_is_removed_by_the_next(tmp_path: Path):
     path = packed(tmp_path / "t.zip", {"t.csv": CSV})
     program = (
-        "import os, signal, sys; from mlops_desktop.data.sources import open_source;"
+        "import os, signal, sys; from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.sources import open_source;"
         "source = open_source(sys.argv[1]); os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
@@ -296,8 +299,6 @@ def test_an_archive_that_changes_while_it_is_read_is_refused(tmp_path: Path):
 
 
 def test_a_version_from_a_zip_records_it(tmp_path: Path, registry: Registry):
-    from mlops_desktop.data.ingest import ingest
-
     path = packed(tmp_path / "t.zip", {"1.csv": CSV, "2.csv": CSV})
     ingest(registry, path, "t")
     stored = registry.datasets.get("t@latest")
