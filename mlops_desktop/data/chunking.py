@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mlops_desktop.data.hashing import Words, row_hashes, text_sizes
 
 BATCH_ROWS = 65_536
-_TEXT_BYTES = 32 << 20
+_TEXT_BYTES = 16 << 20
 # Tables up to this wide are cut alike; wider ones into chunks of fewer rows, so that a chunk fits into memory.
 _COLUMNS = 64
 _FEWEST_ROWS_BITS = 9

@@ -24,6 +24,7 @@ from mlops_desktop.registry import Registry
 
 THREADS = 2
 _IN_FLIGHT = 4
+_IN_FLIGHT_BYTES = 48 << 20
 
 
 class _Chunk(NamedTuple):
@@ -102,18 +103,18 @@ class VersionWriter:
         return to_manifest(to_core(self._schema), [chunk.placed for chunk in self._chunks])
 
     def _drafts(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Draft]:
-        waiting: deque[Future[Draft]] = deque()
+        waiting: deque[tuple[Future[Draft], int]] = deque()
         with ThreadPoolExecutor(THREADS, thread_name_prefix="chunks") as pool:
             try:
                 for cut in chunks_of(batches, self._schema, cutting_of(self._schema)):
                     candidates = self._trail.candidates(cut.table.num_rows, int(cut.hashes[-1]))
-                    waiting.append(pool.submit(self._writer.write, cut, candidates))
-                    if len(waiting) >= _IN_FLIGHT:
-                        yield waiting.popleft().result()
+                    waiting.append((pool.submit(self._writer.write, cut, candidates), cut.table.nbytes))
+                    while len(waiting) >= _IN_FLIGHT or sum(size for _, size in waiting) > _IN_FLIGHT_BYTES:
+                        yield waiting.popleft()[0].result()
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield waiting.popleft()[0].result()
             finally:
-                for future in waiting:
+                for future, _ in waiting:
                     future.cancel()
 
     def _add(self, draft: Draft) -> None:
