@@ -277,8 +277,7 @@ def test_unpacking_can_be_cancelled(tmp_path: Path):
 def test_what_a_killed_process_left_unpacked_is_removed_by_the_next(tmp_path: Path):
     path = packed(tmp_path / "t.zip", {"t.csv": CSV})
     program = (
-        "import os, signal, sys; from mlops_desktop.data.ingest import ingest
-from mlops_desktop.data.sources import open_source;"
+        "import os, signal, sys; from mlops_desktop.data.sources import open_source;"
         "source = open_source(sys.argv[1]); os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
