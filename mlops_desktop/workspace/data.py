@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from mlops_desktop.data.changes import RowChanges
     from mlops_desktop.data.collection import Collected, CollectionPlan
     from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.export import Exported
     from mlops_desktop.data.ingest import Ingested
+    from mlops_desktop.data.read import Between
     from mlops_desktop.data.removal import Consequences
     from mlops_desktop.data.verify import Verification
     from mlops_desktop.governance.lineage import Lineage
+    from mlops_desktop.pipelines.plans import Plan
     from mlops_desktop.pipelines.watching import WatchState
 
 STANDARD = ReadOptions()
@@ -193,6 +196,20 @@ class Data:
 
         return watch_states(self._registry)
 
+    # Projects in files
+
+    def plan(self, folder: Path | str, *, ingest: bool = False) -> Plan:
+        """What a project in files would change here; nothing is written. With `ingest` its sources count too."""
+        from mlops_desktop.pipelines.plans import plan
+
+        return plan(self._registry, Path(folder), ingest=ingest)
+
+    def apply(self, folder: Path | str, *, ingest: bool = False) -> Plan:
+        """Make the workspace what a project says, as one transaction; with `ingest` the engine takes in its sources."""
+        from mlops_desktop.pipelines.plans import apply
+
+        return apply(self._registry, Path(folder), ingest=ingest)
+
     # Keeping it whole
 
     def verify(
@@ -274,3 +291,29 @@ class Data:
         from mlops_desktop.data.changes import changes
 
         return changes(self._registry, before, after, key=key, limit=limit, progress=progress)
+
+    def export(
+        self,
+        reference: DatasetVersion | str,
+        path: Path | str,
+        *,
+        format: str = "",
+        columns: Sequence[str] | None = None,
+        between: Between | None = None,
+        overwrite: bool = False,
+        progress: Progress = no_progress,
+    ) -> Exported:
+        """Write a version to a file of any format, told by its extension (`flights.csv.gz`) or by `format`;
+        `parquet-folder` makes a folder of Parquet files."""
+        from mlops_desktop.data.export import export
+
+        return export(
+            self._registry,
+            reference,
+            path,
+            format=format,
+            columns=columns,
+            between=between,
+            overwrite=overwrite,
+            progress=progress,
+        )

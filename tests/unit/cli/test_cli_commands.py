@@ -63,6 +63,8 @@ def commands(project: Path) -> dict[str, list[object]]:
         "data show": ["trips@1"],
         "data ingest": [project / "project" / "trips.parquet", "again", "--time-column", "at"],
         "data watch": ["--list"],
+        "data plan": [written_project(project)],
+        "data apply": [written_project(project)],
         "data verify": [],
         "spec save": [project / "project" / "late.toml"],
         "spec list": [],
@@ -90,6 +92,15 @@ def commands(project: Path) -> dict[str, list[object]]:
     }
 
 
+def written_project(project: Path) -> Path:
+    folder = project / "in files"
+    folder.mkdir(exist_ok=True)
+    (folder / "project.toml").write_text(
+        'name = "trips"\n[datasets.trips]\naliases = { first = 1 }\n', encoding="utf-8"
+    )
+    return folder
+
+
 def next_queued(project: Path) -> str:
     registry = Registry(project / "workspace")
     found = registry.pipeline_runs.all(limit=1)[0].id
@@ -104,7 +115,7 @@ NOT_TRIED = {
 }
 NAMES = [
     "init", "trust", "status", "data list", "data versions", "data show", "data ingest", "data watch",
-    "data verify", "spec save", "spec list", "spec show", "runs", "models", "promote", "lineage", "export",
+    "data plan", "data apply", "data verify", "spec save", "spec list", "spec show", "runs", "models", "promote", "lineage", "export",
     "serve start", "serve status", "serve stop", "alerts list", "alerts acknowledge", "alerts resolve",
     "pipelines runs", "pipelines run", "pipelines cancel", "report", "card", "journal list", "journal verify",
     "journal export",
@@ -150,6 +161,9 @@ WRONG: list[tuple[str, list[Any], str]] = [
     ("data ingest", ["{project}/trips.parquet", "a@b"], "a@b"),
     ("data ingest", ["{project}/late.toml", "trips"], "late.toml"),
     ("data ingest", ["{project}/trips.parquet", "new", "--time-column", "carrier"], "carrier"),
+    ("data plan", ["{project}"], "no project.toml"),
+    ("data apply", ["{project}"], "no project.toml"),
+    ("data ingest", ["log:nothing", "trips"], "no prediction log of 'nothing'"),
     ("data watch", [], "no folder and dataset to watch"),
     ("data watch", ["{project}", "trips", "--pattern", "../*", "--add"], "../*"),
     ("data watch", ["--remove", "nothing"], "no watch nothing"),
