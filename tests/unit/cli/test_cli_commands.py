@@ -115,7 +115,8 @@ NOT_TRIED = {
 }
 NAMES = [
     "init", "trust", "status", "data list", "data versions", "data show", "data ingest", "data watch",
-    "data plan", "data apply", "data verify", "spec save", "spec list", "spec show", "runs", "models", "promote", "lineage", "export",
+    "data plan", "data apply", "data verify", "spec save", "spec list", "spec show", "runs",
+    "models", "promote", "lineage", "export",
     "serve start", "serve status", "serve stop", "alerts list", "alerts acknowledge", "alerts resolve",
     "pipelines runs", "pipelines run", "pipelines cancel", "report", "card", "journal list", "journal verify",
     "journal export",
