@@ -20,6 +20,8 @@ from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 
+NULLS = ("NULL", "null", "NA", "N/A", "n/a", "#N/A", "<NA>")  # texts that people mean nothing by, beside an empty one
+
 
 class Restarted(Exception):
     """The rows yielded so far are void: read again from the start, the types now fit. Caught inside this room."""
@@ -42,6 +44,7 @@ class Source(Struct):
         rows: exact, or an estimate for showing progress; 0 where unknown. `size`: bytes as they come.
         settings: the options it is read with, those that were found out filled in.
         warnings: what a person should know of how it is read. They and `settings` are final once all rows are read.
+        notes: by column, what a person should know of how it is read; final with `warnings`, which repeat them.
         sheets: names of a workbook's sheets; `members`: names of the files in an archive, folder or glob.
     """
 
@@ -56,6 +59,7 @@ class Source(Struct):
     warnings: tuple[str, ...] = ()
     sheets: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    notes: dict[str, str] = {}
 
     @property
     def schema(self) -> pa.Schema:

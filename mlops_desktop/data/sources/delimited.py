@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,16 +12,26 @@ from mlops_desktop.data.sources.base import FileIdentity, Source
 from mlops_desktop.data.sources.csv_files import CsvFile
 
 
-def open_delimited(path: Path, options: ReadOptions, hints: pa.Schema | None = None) -> Source:  # noqa: ARG001
+def open_delimited(path: Path, options: ReadOptions, hints: pa.Schema | None = None) -> Source:
     identity = FileIdentity(path)
-    file = CsvFile(path, "\t" if path.suffix.lower() in (".tsv", ".tab") else "")
-    return Source(
+    file = CsvFile(path, options, hints)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from file
+        finally:
+            source.settings, source.warnings, source.notes = file.settings, file.warnings, dict(file.notes)
+
+    source = Source(
         name=path.name,
         kind="csv",
         rows=file.estimated_rows(),
         identity=identity,
         _schema=lambda: file.schema,
-        _batches=lambda: file,
+        _batches=batches,
         size=path.stat().st_size,
-        settings=ReadOptions(format="csv"),
+        settings=file.settings,
+        warnings=file.warnings,
+        notes=dict(file.notes),
     )
+    return source

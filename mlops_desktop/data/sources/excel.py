@@ -21,8 +21,7 @@ import pyarrow as pa
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.schema import check_names
-from mlops_desktop.data.sources.base import FileIdentity, Source, some_rows
-from mlops_desktop.data.sources.csv_files import NULLS
+from mlops_desktop.data.sources.base import NULLS, FileIdentity, Source, some_rows
 from mlops_desktop.data.sources.shaping import shaped
 from mlops_desktop.data.sources.values import ARROW, Kind, array_of, common_kind, kinds_of
 

@@ -101,8 +101,8 @@ def test_a_value_with_a_line_break_is_one_value(tmp_path: Path):
         ('a,b\n"x\ny",2\n3\n', r"t\.csv, line 4: 1 values"),
         ("a,a,b,b\n1,2,3,4\n", "'a', 'b'"),
         ("a,,b\n1,2,3\n", "no name for column 2"),
-        (b"a,b\nx,1\n\xe9,2\n", r"line 3, byte 1 is not UTF-8"),
-        (b"a,\xe9\n1,2\n", r"line 1, byte 3 is not UTF-8"),
+        ("äöüß,b\nx,1\n".encode() + b"\xe9,2\n", r"line 3, byte 1 is not UTF-8"),
+        ("äöü,".encode() + b"\xe9\n1,2\n", r"line 1, byte 8 is not UTF-8"),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said(tmp_path: Path, content: str | bytes, said: str):
