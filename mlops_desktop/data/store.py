@@ -16,7 +16,7 @@ import pyarrow as pa
 from msgspec import Struct, structs
 
 from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Schema
-from mlops_desktop.core.errors import AppError, InvalidInput, NotFound
+from mlops_desktop.core.errors import AppError, Damaged, InvalidInput, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.chunks import read_chunk
 from mlops_desktop.data.manifests import put_struct, read_manifest, read_profile
@@ -102,7 +102,7 @@ def stage_version(
     plain = (as_plain(batch, schema) for batch in batches)
     with Summaries() as summaries:
         known = {chunk.content_id: chunk for chunk in _earlier_chunks(registry, parent)}
-        trail = Trail(_chunks(registry, parent) if parent and parent.schema == to_core(schema) else ())
+        trail = Trail(_chunks_to_share(registry, parent, to_core(schema)))
         writer = VersionWriter(registry, schema, summaries, known, trail)
         writer.write(plain, progress, total)
         return _staged(registry, dataset, schema, writer, origin, time_column, started)
@@ -111,7 +111,10 @@ def stage_version(
 def record_version(
     registry: Registry, staged: Staged, *, contract: str = "", note: str = "", tags: Sequence[str] = ()
 ) -> DatasetVersion:
-    """Make staged rows the next version of their dataset, or record that they repeat its latest one."""
+    """Make staged rows the next version of their dataset, or record that they repeat its latest one.
+
+    Rows that repeat a version whose objects are damaged become a version, as they are stored anew.
+    """
     fields = structs.asdict(staged)
     return registry.datasets.add_version(**fields, contract=contract, note=note, tags=tuple(tags))
 
@@ -177,6 +180,16 @@ def _chunks(registry: Registry, version: DatasetVersion) -> list[PlacedChunk]:
     return placed(read_manifest(registry, version))
 
 
+def _chunks_to_share(registry: Registry, parent: DatasetVersion | None, schema: Schema) -> list[PlacedChunk]:
+    """The parent's chunks, where its columns are these; none where its manifest is gone, which a new version mends."""
+    if parent is None or parent.schema != schema:
+        return []
+    try:
+        return _chunks(registry, parent)
+    except (NotFound, Damaged):
+        return []
+
+
 def _earlier_chunks(registry: Registry, parent: DatasetVersion | None) -> Iterator[PlacedChunk]:
     """Chunks of the few newest versions, the newest last: what a dataset goes back to is not stored again."""
     if parent is None:
@@ -196,11 +209,12 @@ def _staged(
     started: float,
 ) -> Staged:
     content_id = version_content_id(schema, writer.content_ids)
-    manifest = _same_before(registry, dataset, content_id) or writer.manifest()
+    before = _same_before(registry, dataset, content_id)
+    manifest = before[1] if before else writer.manifest()
     return Staged(
         dataset=dataset,
         content_id=content_id,
-        manifest=put_struct(registry, manifest),
+        manifest=before[0].manifest if before else put_struct(registry, manifest),
         profile=put_struct(registry, profile_of(schema, writer.summaries, time_column=time_column)),
         rows=manifest.rows,
         size=manifest.size,
@@ -221,11 +235,12 @@ def version_content_id(schema: pa.Schema, content_ids: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _same_before(registry: Registry, dataset: str, content_id: str) -> Manifest | None:
-    """The manifest of an earlier version with the same content, if all its objects are as they should be."""
+def _same_before(registry: Registry, dataset: str, content_id: str) -> tuple[DatasetVersion, Manifest] | None:
+    """An earlier version with the same content, if all its objects are as they should be, and its manifest."""
     try:
-        found = read_manifest(registry, registry.datasets.get(f"{dataset}@sha:{content_id}"))
+        version = registry.datasets.get(f"{dataset}@sha:{content_id}")
+        found = read_manifest(registry, version)
     except AppError:
         return None
     is_sound = all(registry.objects.size(stored.sha256) == stored.size for stored in found.objects)
-    return found if is_sound else None
+    return (version, found) if is_sound else None

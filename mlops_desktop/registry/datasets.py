@@ -50,6 +50,8 @@ class Datasets(DatasetReader):
     ) -> DatasetVersion:
         """Record a version, or, when the latest one has the same content, that the same content came again.
 
+        A manifest other than that of the latest version tells that the same content had to be stored anew.
+
         `tags` and a `note` that come with a repeat go to the version that there is.
         """
         checked_tags = _checked_tags(tags)
@@ -57,7 +59,7 @@ class Datasets(DatasetReader):
             latest = self._latest(dataset)
             if latest is not None:
                 same = self.get(f"{dataset}@{latest}")
-                if same.content_id == content_id:
+                if (same.content_id, same.manifest) == (content_id, manifest):
                     return self._repeated(same, origin, round(seconds, 4), note, checked_tags)
             version = DatasetVersion(
                 id=new_id(),

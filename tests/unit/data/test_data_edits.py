@@ -222,3 +222,22 @@ def test_rows_in_a_harmed_object_are_written_again(registry: Registry, numbered,
     assert read_table(registry, write_version(registry, "t", table, ORIGIN)).equals(table)
     assert read_table(registry, write_version(registry, "u", numbered(20_000), ORIGIN)).equals(numbered(20_000))
     assert read_table(registry, first).equals(numbered(20_000))
+
+
+def test_content_whose_rows_are_lost_becomes_a_version_that_can_be_read(registry: Registry, numbered):
+    table = with_edits(numbered(20_000), [7])
+    write_version(registry, "t", numbered(20_000), ORIGIN)
+    broken = write_version(registry, "t", table, ORIGIN)
+    path = registry.objects.path(manifest(registry, broken).objects[0].sha256)
+    path.unlink()
+    mended = write_version(registry, "t", table, ORIGIN)
+    assert (mended.number, mended.content_id, mended.repeats) == (3, broken.content_id, broken.reference)
+    assert read_table(registry, mended).equals(table)
+    assert write_version(registry, "t", table, ORIGIN) == mended
+
+
+def test_a_lost_manifest_does_not_stand_in_the_way(registry: Registry, numbered):
+    first = write_version(registry, "t", numbered(1_000), ORIGIN)
+    registry.objects.path(first.manifest).unlink()
+    write_version(registry, "t", numbered(1_100), ORIGIN)
+    assert read_table(registry, "t@latest").equals(numbered(1_100))
