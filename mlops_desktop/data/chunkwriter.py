@@ -29,6 +29,8 @@ _LEAST_KEPT = 1 / 16
 # New rows in longer runs are kept apart from single ones, which are read for the sake of many chunks.
 _LONG_RUN = 1_024
 
+_CACHE_BYTES = 32 << 20
+
 
 class Fresh(NamedTuple):
     """Rows of a draft that are not stored yet: rows `start` on of its long or short runs."""
@@ -61,7 +63,7 @@ class ChunkWriter:
     def __init__(self, registry: Registry, known: Mapping[str, PlacedChunk]) -> None:
         self._registry = registry
         self._known = known
-        self._reader = ObjectReader(registry)
+        self._reader = ObjectReader(registry, limit=_CACHE_BYTES)
         self._sound: dict[str, bool] = {}
 
     def write(self, cut: Cut, candidates: Sequence[PlacedChunk]) -> Draft:

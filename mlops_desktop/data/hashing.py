@@ -168,11 +168,11 @@ def _text_words(bounds: NDArray[np.int64], data: NDArray[np.uint8]) -> Words:
 
 def content_hash(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> str:
     """SHA-256, in hex, over the schema and all values of some rows, column by column."""
-    parts = [[canonical_values(column) for column in batch.columns] for batch in batches if batch.num_rows]
+    filled = [batch for batch in batches if batch.num_rows]
     digest = hashlib.sha256(fingerprint(schema))
-    digest.update(sum(_length(part[0]) for part in parts).to_bytes(8, "little") if parts else bytes(8))
+    digest.update(sum(batch.num_rows for batch in filled).to_bytes(8, "little"))
     for position in range(len(schema)):
-        column = [part[position] for part in parts]
+        column = [canonical_values(batch.column(position)) for batch in filled]
         has_nulls = any(piece.nulls is not None for piece in column)
         digest.update(b"\1" if has_nulls else b"\0")
         for piece in column if has_nulls else ():

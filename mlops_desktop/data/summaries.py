@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
 from typing import overload
 
 import msgspec
 import zstandard
 
+from mlops_desktop.core.errors import EnvironmentProblem
 from mlops_desktop.data.summary import ColumnSummary, Summary
 
 _IN_MEMORY = 32 << 20
@@ -34,11 +35,18 @@ class Summaries:
         self._file.close()
 
     def add(self, summary: Summary) -> None:
+        """Keep the summary of the next chunk. Raises `EnvironmentProblem` where the disk is full."""
         packer = zstandard.ZstdCompressor(level=1)
         columns = [packer.compress(msgspec.msgpack.encode(column)) for column in summary]
         places = list(accumulate(map(len, columns), initial=self._end))
-        self._file.seek(self._end)
-        self._file.write(b"".join(columns))
+        try:
+            self._file.seek(self._end)
+            self._file.write(b"".join(columns))
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"The folder for temporary files, {gettempdir()}, cannot be written ({error.strerror}).",
+                hint="Free some space there and try again; nothing was half-written.",
+            ) from error
         self._end = places[-1]
         self._chunks.append(_OfChunk(self._file, tuple(places)))
 

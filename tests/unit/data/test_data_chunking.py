@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_desktop.data.chunking import Cutting, chunks_of
+from mlops_desktop.data.chunking import Cutting, chunks_of, cutting_of
 from mlops_desktop.data.hashing import content_hash
 
 SMALL = Cutting(minimum=4, bits=3, maximum=24)
@@ -84,3 +84,23 @@ def test_rows_put_into_the_middle_leave_the_other_chunks_alone():
     before, after = names(cut(table, Cutting())), names(cut(longer, Cutting()))
     assert len(before) >= 6
     assert len(set(after) - set(before)) <= 2
+
+
+def test_long_texts_end_a_chunk_wherever_batches_end():
+    texts = ["x" * (position % 7) for position in range(300)]
+    table = pa.table({"a": pa.array(texts), "b": pa.array([None if len(text) == 3 else text for text in texts])})
+    cutting = Cutting(minimum=100, bits=20, maximum=200, text_bytes=64)
+    whole = cut(table, cutting)
+    sizes = [sum(len(text or "") for column in chunk.columns for text in column.to_pylist()) for chunk in whole]
+    assert all(64 <= size < 64 + 14 for size in sizes[:-1])
+    for batch_rows in (1, 7, 64):
+        assert names(cut(table, cutting, batch_rows)) == names(whole)
+
+
+def test_wide_tables_are_cut_into_fewer_rows():
+    def rows(columns: int) -> int:
+        return cutting_of(pa.schema([(f"c{position}", pa.int8()) for position in range(columns)])).maximum
+
+    assert rows(1) == rows(64) == 131_072
+    assert rows(65) == 65_536
+    assert rows(5_000) == rows(50_000) == 2_048
