@@ -51,14 +51,15 @@ def collect(context: StepContext) -> Output:
     reader = LogReader(spool_folder(registry, endpoint), _bookmark(registry, endpoint))
     records, bookmark = _read(reader, until)
     table = _table(records, until)
-    added = _append_predictions(registry, settings, table)
-    learned = _append_labelled(registry, settings, table)
+    added, grown = _append_predictions(registry, settings, table)
+    learned, learned_from = _append_labelled(registry, settings, table)
     summary = f"{added:,} predictions up to {until:%Y-%m-%d}" if added else "no new predictions"
     return {
         "summary": summary,
         "until": until.isoformat(),
         "rows": added,
         "labelled": learned,
+        "made": [*grown, *learned_from],
         "bookmark": msgspec.to_builtins(bookmark),
     }
 
@@ -97,13 +98,15 @@ def _table(records: list[Record], until: datetime) -> pa.Table:
     return table.sort_by("time") if table.num_rows else table
 
 
-def _append_predictions(registry: Registry, settings: Settings, table: pa.Table) -> int:
+def _append_predictions(registry: Registry, settings: Settings, table: pa.Table) -> tuple[int, list[str]]:
+    """How many rows were added, and the version that has them."""
     dataset = predictions_dataset(settings.endpoint)
     fresh = _newer_than_stored(registry, dataset, table, "time")
-    if fresh.num_rows:
-        fresh = _with_labels_as_numbers(fresh, settings)
-        append_version(registry, dataset, _typed(fresh), _origin(registry, settings, dataset), time_column="time")
-    return int(fresh.num_rows)
+    if not fresh.num_rows:
+        return 0, []
+    rows = _typed(_with_labels_as_numbers(fresh, settings))
+    version = append_version(registry, dataset, rows, _origin(registry, settings, dataset), time_column="time")
+    return int(fresh.num_rows), [version.reference]
 
 
 def _with_labels_as_numbers(table: pa.Table, settings: Settings) -> pa.Table:
@@ -136,14 +139,15 @@ def _typed(table: pa.Table) -> pa.Table:
     return pa.table(dict(zip(table.column_names, arrays, strict=True)))
 
 
-def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) -> int:
+def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) -> tuple[int, list[str]]:
+    """The same for the rows that are learned from."""
     data, model = settings.spec.data, settings.spec.model
     if not table.num_rows:
-        return 0
+        return 0, []
     fresh = _newer_than_stored(registry, data.dataset, table, data.time_column)
     fresh = fresh.filter(pc.is_valid(fresh.column("label")))
     if not fresh.num_rows:
-        return 0
+        return 0, []
     version = registry.datasets.get(data.dataset)
     stored = {column.name: column for column in version.schema.columns}
     renamed = {data.time_column: "time", data.id_column: "entity_id", model.target: "label"}
@@ -154,8 +158,9 @@ def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) ->
             columns[name] = fresh.column(source)
         else:
             columns[name] = pa.nulls(fresh.num_rows)
-    append_version(registry, data.dataset, pa.table(columns), _origin(registry, settings, data.dataset))
-    return int(fresh.num_rows)
+    origin = _origin(registry, settings, data.dataset)
+    appended = append_version(registry, data.dataset, pa.table(columns), origin)
+    return int(fresh.num_rows), [appended.reference]
 
 
 def _newer_than_stored(registry: Registry, dataset: str, table: pa.Table, stored_time: str) -> pa.Table:

@@ -61,6 +61,7 @@ def test_answered_rows_with_their_labels_are_appended_to_both_datasets(registry:
     log_predictions(registry, served)
     done = collect(registry, at=3)
     assert (done.steps[0].output["rows"], done.steps[0].output["labelled"]) == (10, 10)
+    assert done.steps[0].output["made"] == [f"{ENDPOINT}.predictions@1", "trips@2"]
     assert collected(registry) == served.column("trip").to_pylist()
     grown = read_table(registry, "trips@latest").slice(HISTORY_DAYS * 40)
     assert (
