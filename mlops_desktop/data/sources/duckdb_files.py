@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.data.chunking import BATCH_ROWS
+from mlops_desktop.data.schema import as_plain, plain_type
 from mlops_desktop.data.sources.base import opening
 from mlops_desktop.data.sources.credentials import Location
 from mlops_desktop.data.sources.sqlservers import sqlite_path
@@ -84,18 +84,13 @@ class DuckdbRows:
                     f"Column {field.name!r} of the query holds binary data, which a table of features cannot hold.",
                     hint="Leave it out, or cast it to numbers or text in the query.",
                 )
-        self.schema = pa.schema([(field.name, pa.string() if _is_clock(field) else field.type) for field in found])
+        self.schema = pa.schema([(field.name, plain_type(field.type) or field.type) for field in found])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         running, self._running = self._running, None
         rows = 0
         for batch in running or islice(self._run(), 1, None):
             rows += batch.num_rows
-            columns = [pc.cast(column, field.type) for column, field in zip(batch.columns, self.schema, strict=True)]
-            yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
+            yield as_plain(batch, self.schema)
         if not rows:
             raise InvalidInput("The query gives no rows.", hint="Give a query that finds at least one row.")
-
-
-def _is_clock(field: pa.Field) -> bool:
-    return bool(pa.types.is_time(field.type))

@@ -54,10 +54,16 @@ def _state(cause: Any) -> str:
     return str(first.get("C", "")) if isinstance(first, dict) else str(getattr(cause, "sqlstate", "") or "")
 
 
+def _number(cause: Any) -> int:
+    """MySQL's number of the error; 0 elsewhere."""
+    first = cause.args[0] if cause.args else 0
+    return first if isinstance(first, int) and not isinstance(cause, OSError) else 0
+
+
 def _is_refusal(cause: Any) -> bool:
     return (
         _state(cause).startswith(_REFUSED_STATES)
-        or bool(cause.args and cause.args[0] in _MYSQL_REFUSED)
+        or _number(cause) in _MYSQL_REFUSED
         or "no password was provided" in str(cause)
         or "requested password authentication" in str(cause)
     )
@@ -72,9 +78,7 @@ def _is_of_query(cause: Any, said: str) -> bool:
         return any(words in said for words in _SQLITE_QUERY)
     if _state(cause):
         return _state(cause).startswith(_QUERY_STATES)
-    if cause.args and isinstance(cause.args[0], int):
-        return cause.args[0] in _MYSQL_QUERY or "ProgrammingError" in type(cause).__name__
-    return False
+    return _number(cause) in _MYSQL_QUERY or (_number(cause) > 0 and type(cause).__name__ == "ProgrammingError")
 
 
 def _without_secret(text: str, place: Location) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,8 +67,8 @@ class SqlDatabase:
             described: Sequence[Any] = result.cursor.description if result.cursor else ()
             kinds = [_KINDS[self._dialect].get(column[1], Kind.NONE) for column in described]
             columns.named(list(result.keys()), kinds)
-            for block in result.partitions():
-                yield [tuple(row) for row in block]
+            for block in result.partitions(_BLOCK_ROWS):
+                yield list(block)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -76,7 +77,11 @@ class SqlDatabase:
             with engine.connect() as connection:
                 if self._dialect in _READ_ONLY:
                     connection.exec_driver_sql(_READ_ONLY[self._dialect])
-                yield connection
+                try:
+                    yield connection
+                except GeneratorExit:  # nobody wants the other rows: do not fetch them, nor mind a dead server
+                    connection.invalidate()
+                    raise
         except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
             raise explained(error, self._place) from error
 
@@ -85,8 +90,10 @@ class SqlDatabase:
             import sqlalchemy
             from sqlalchemy.pool import NullPool
 
-            arguments = {"check_same_thread": False} if self._dialect == "sqlite" else {}
-            return sqlalchemy, sqlalchemy.create_engine(self._url(), poolclass=NullPool, connect_args=arguments)
+            # A connection that breaks is said once, in words; the pool would log its traceback too.
+            logging.getLogger("sqlalchemy.pool.impl.NullPool").setLevel(logging.CRITICAL)
+            engine = sqlalchemy.create_engine(self._url(), poolclass=NullPool, connect_args=self._arguments())
+            return sqlalchemy, engine
         except ImportError as error:
             raise EnvironmentProblem(
                 f"The packages that read {self._place.scheme} databases are not installed ({error.name}).",
@@ -97,6 +104,12 @@ class SqlDatabase:
                 "The URL of the database cannot be understood.",
                 hint="Write it as postgresql://user@host:5432/database.",
             ) from error
+
+    def _arguments(self) -> dict[str, Any]:
+        if self._dialect == "sqlite":
+            return {"check_same_thread": False}
+        # pg8000 stumbles over a server that asks for a password when there is none; an empty one it refuses in words.
+        return {"password": ""} if self._dialect == "postgresql" and not self._place.password else {}
 
     def _url(self) -> URL:
         from sqlalchemy import make_url

@@ -35,10 +35,15 @@ def check_reads(query: str, dialect: str) -> str:
 
 
 def _bare(query: str, dialect: str) -> str:
-    """The text with blanks in place of comments and of what stands in quotes, every character where it was."""
+    """The text with blanks in place of comments and marks in place of what is quoted, every character where it was."""
     if dialect == "mysql" and "/*!" in query:
-        raise InvalidInput("The query holds a /*! comment, which MySQL runs.", hint="Leave it out.")
-    return _quoted(dialect).sub(lambda part: " " * len(part[0]), query)
+        raise InvalidInput("The query holds a /*! comment, which MySQL runs.", hint="Leave it out and give one SELECT.")
+    return _quoted(dialect).sub(_blank, query)
+
+
+def _blank(part: re.Match[str]) -> str:
+    is_comment = part[0].startswith(("--", "/*", "#"))
+    return (" " if is_comment else "'") * len(part[0])
 
 
 def _quoted(dialect: str) -> re.Pattern[str]:
