@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QTimer, QUrl, Signal
@@ -13,10 +14,12 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.ui.bridge import Bridge, WorkspaceFacts
 from mlops_desktop.ui.catalogue import BY_KEY, PAGES, make_page
+from mlops_desktop.ui.import_news import ImportNews
 from mlops_desktop.ui.pages.base import Page
 from mlops_desktop.ui.player_link import PlayerLink
 from mlops_desktop.ui.preferences import Preferences
 from mlops_desktop.ui.queries.alerts import open_alerts
+from mlops_desktop.ui.queries.imports import ImportRequest, import_of
 from mlops_desktop.ui.queries.jobs import JobRow, job_rows
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.tokens import Tone
@@ -96,6 +99,7 @@ class WorkspaceView(QWidget):
         row.addWidget(self.rail)
         row.addWidget(right, 1)
         self.toasts = Toasts(self.notices, self)
+        self.import_news = ImportNews(self.bridge, self.notices, self)
 
     def _connect(self) -> None:
         self.rail.selected.connect(self.open)
@@ -205,6 +209,8 @@ class WorkspaceView(QWidget):
             self._history = [target]
             return
         key, _, argument = target.partition("/")
+        if key == "import":
+            self._import_again(argument)
         if key not in BY_KEY:
             return
         if self._position < 0 or self._history[self._position] != target:
@@ -262,33 +268,42 @@ class WorkspaceView(QWidget):
     # Dropped files
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self._dropped(event.mimeData().urls()) is not None:
+        if self._dropped(event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = self._dropped(event.mimeData().urls())
-        if path is not None:
+        if paths := self._dropped(event.mimeData().urls()):
             event.acceptProposedAction()
-            self.offer_file(path)
+            self.offer_files(*paths)
 
-    def _dropped(self, urls: Sequence[QUrl]) -> Path | None:
-        """The first dropped file, where this workspace can take one."""
+    def _dropped(self, urls: Sequence[QUrl]) -> list[Path]:
+        """The dropped files and folders, where this workspace can take any."""
         if self.facts is None or not self.facts.is_writable:
-            return None
+            return []
         paths = (Path(url.toLocalFile()) for url in urls if url.isLocalFile())
-        return next((path for path in paths if path.is_file()), None)
+        return [path for path in paths if path.exists()]
 
-    def offer_file(self, path: Path) -> None:
-        """Ask on the Data page which dataset a file belongs to."""
+    def offer_files(self, *paths: Path) -> None:
+        """Show on the Data page what is in the files, and ask where it goes."""
         self.open("data")
         page = self.page("data")
-        QTimer.singleShot(0, page, lambda: page.offer(path))  # type: ignore[attr-defined]
+        QTimer.singleShot(0, page, lambda: page.offer(*paths))  # type: ignore[attr-defined]
+
+    def _import_again(self, run: str) -> None:
+        """Open the wizard as it was when a run was queued."""
+        from mlops_desktop.ui.pages.import_wizard import open_wizard
+
+        def show(request: ImportRequest) -> None:
+            open_wizard(self.bridge, self.window(), request)
+
+        self.bridge.ask("import again", partial(import_of, run=run), show)
 
     # Jobs
 
     def toggle_jobs(self) -> None:
         visible = not self.drawer.isVisible()
         self.drawer.setVisible(visible)
+        self.toasts.set_floor(_DRAWER_HEIGHT if visible else 0)
         if visible:
             self._jobs_timer.start()
             self._ask_jobs()

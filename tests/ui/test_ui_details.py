@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 from mlops_desktop.ui.charts.axes import ValueAxis, round_step
 from mlops_desktop.ui.charts.timechart import TimeChart
 from mlops_desktop.ui.charts.values import Series
-from mlops_desktop.ui.pages.data import IngestSheet
 from mlops_desktop.ui.pages.evidence import evidence_widgets
+from mlops_desktop.ui.pages.import_wizard import ImportWizard
 from mlops_desktop.ui.pages.marks import judged_metric, plain
 from mlops_desktop.ui.queries.series import MetricSeries, metric_label
 from mlops_desktop.ui.widgets.figuretable import FigureTable
@@ -102,7 +102,7 @@ def test_a_file_dropped_on_any_page_is_offered_as_data(
     data.setUrls([QUrl.fromLocalFile(str(file))])
     left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     view.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, left, none))
-    qtbot.waitUntil(lambda: any(sheet.isVisible() for sheet in view.window().findChildren(IngestSheet)))
+    qtbot.waitUntil(lambda: any(sheet.isVisible() for sheet in view.window().findChildren(ImportWizard)))
     assert view.current is view.page("data")
-    for sheet in view.window().findChildren(IngestSheet):
+    for sheet in view.window().findChildren(ImportWizard):
         sheet.reject()

@@ -178,22 +178,6 @@ def test_the_lit_step_follows_from_what_is_recorded(days: int, step: str, tmp_pa
     assert {"data", "train"} <= found.lifecycle.done
 
 
-def test_a_file_is_queued_for_ingestion(flights: Path, open_view: OpenView, qtbot: QtBot, tmp_path: Path) -> None:
-    view = open_view(flights)
-    page = shown(qtbot, view, "data")
-    path = tmp_path / "more.csv"
-    path.write_text("a,b\n1,2\n", encoding="utf-8")
-    sheet = page.offer(path)
-    assert sheet.name.text() == "more"
-    sheet.name.setText("flights")
-    with qtbot.waitSignal(view.bridge.succeeded, timeout=10_000):
-        qtbot.mouseClick(sheet.accept_button, Qt.MouseButton.LeftButton)
-    workspace = Workspace(flights)
-    run = workspace.registry.pipeline_runs.active()[0]
-    workspace.close()
-    assert (run.pipeline, run.parameters) == ("ingest", {"path": str(path), "dataset": "flights"})
-
-
 def test_rows_of_a_version_are_shown_page_by_page(story: Path, open_view: OpenView, qtbot: QtBot) -> None:
     view = open_view(story)
     page = shown(qtbot, view, "data")

@@ -88,7 +88,7 @@ class ControlRoomPage(Page):
             return None
         text = self.tr("This is where you watch a model live: traffic, drift, retraining, canary. It begins with data.")
         return NeverSetUp(
-            self.tr("This workspace is empty"), text, self.tr("Add a data file…"), "control-room", self._add_data
+            self.tr("This workspace is empty"), text, self.tr("Add data…"), "control-room", self._add_data
         )
 
     def _add_data(self) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QDialog,
-    QFileDialog,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
@@ -23,6 +21,7 @@ from mlops_desktop.core.datasets import ColumnProfile, ColumnType, DatasetVersio
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
 from mlops_desktop.ui.pages.columns import FittingColumns
+from mlops_desktop.ui.pages.import_wizard import ImportWizard, open_wizard
 from mlops_desktop.ui.queries import datasets as queries
 from mlops_desktop.ui.theme import fonts
 from mlops_desktop.ui.theme import tokens as t
@@ -30,12 +29,10 @@ from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.datatable import DataTable
 from mlops_desktop.ui.widgets.figures import compact
-from mlops_desktop.ui.widgets.forms import button_row, text_field
 from mlops_desktop.ui.widgets.inspector import FactList
-from mlops_desktop.ui.widgets.labels import ElidedLabel, Label, body, caption
+from mlops_desktop.ui.widgets.labels import ElidedLabel, caption
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 
-READABLE = "Data (*.csv *.tsv *.parquet *.json *.jsonl *.ndjson *.feather *.arrow *.xlsx *.zip);;All files (*)"
 _NUMERIC = (ColumnType.INTEGER, ColumnType.NUMBER)
 
 
@@ -51,11 +48,11 @@ class DataPage(Page):
     def never_set_up(self, model: queries.DatasetList) -> NeverSetUp | None:
         if model.datasets:
             return None
-        text = self.tr("Drop a CSV, Parquet or JSON file on the window, or choose one. It is stored as a version.")
-        return NeverSetUp(self.tr("No data yet"), text, self.tr("Add a data file…"), "data", self.choose_file)
+        text = self.tr("Drop a CSV, Excel, Parquet or JSON file on the window, or choose one. It becomes a version.")
+        return NeverSetUp(self.tr("No data yet"), text, self.tr("Add data…"), "data", self.choose_file)
 
     def actions_of_page(self) -> list[tuple[QAction, str, str]]:
-        return [(self.action(self.tr("Add a data file…"), self.choose_file), "import", "primary")]
+        return [(self.action(self.tr("Add data…"), self.choose_file), "import", "primary")]
 
     def build(self) -> None:
         self.chosen = ""
@@ -243,49 +240,13 @@ class DataPage(Page):
 
     # Adding data
 
-    def choose_file(self) -> None:
-        path, _kind = QFileDialog.getOpenFileName(self, self.tr("Add a data file"), "", READABLE)
-        if path:
-            self.offer(Path(path))
+    def choose_file(self) -> ImportWizard:
+        """Ask where data comes from, and add it."""
+        return open_wizard(self.bridge, self.window())
 
-    def offer(self, path: Path) -> QDialog:
-        """Ask which dataset a file belongs to, then queue its ingestion."""
-        sheet = IngestSheet(path, self.window())
-
-        def accepted() -> None:
-            parameters = {"path": str(path), "dataset": sheet.name.text().strip()}
-            done = self.tr("{file} is being read; see Jobs (Ctrl+J)").format(file=path.name)
-            self.bridge.do(lambda workspace: workspace.queue("ingest", parameters), done)
-
-        sheet.accepted.connect(accepted)
-        sheet.finished.connect(lambda _result: sheet.deleteLater())
-        sheet.open()
-        return sheet
-
-
-class IngestSheet(QDialog):
-    """Asks for the dataset's name; the rows become its next version."""
-
-    def __init__(self, path: Path, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Add data"))
-        self.setMinimumWidth(460)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(t.SPACE_6, t.SPACE_6, t.SPACE_6, t.SPACE_4)
-        layout.setSpacing(t.SPACE_3)
-        layout.addWidget(
-            Label(self.tr("Add {file}").format(file=path.name), fonts.Type.PAGE, fonts.SEMIBOLD, wrap=True)
-        )
-        text = self.tr(
-            "The file is read, checked and stored as a new version. Rows that are known already cost nothing."
-        )
-        layout.addWidget(body(text, secondary=True))
-        hint = self.tr("A known name makes a new version of it, a new name a new dataset.")
-        field, self.name = text_field(self.tr("Dataset"), path.stem.split(".")[0], hint)
-        layout.addWidget(field)
-        self.accept_button = button(self.tr("Add"), kind="primary", on_click=self.accept)
-        self.name.textChanged.connect(lambda name: self.accept_button.setEnabled(bool(name.strip())))
-        layout.addLayout(button_row(button(self.tr("Cancel"), on_click=self.reject), self.accept_button))
+    def offer(self, *paths: Path) -> ImportWizard:
+        """Show what is in these files, and add it once a person agrees."""
+        return open_wizard(self.bridge, self.window(), paths=paths)
 
 
 def _column_spec(name: str, values: list[Any]) -> ColumnSpec:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
 
+from mlops_desktop.core.clock import SystemClock
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
+from mlops_desktop.pipelines.engine_state import JobState
+from mlops_desktop.ui.queries.imports import PIPELINE, source_name
 from mlops_desktop.workspace import Workspace
+
+_FIRST = {RunState.RUNNING.value: 0, RunState.QUEUED.value: 1}
+_LONGEST_NAME = 36
 
 
 @dataclass(frozen=True)
@@ -24,26 +30,61 @@ class JobRow:
 
 
 def job_rows(workspace: Workspace, *, limit: int = 20) -> tuple[JobRow, ...]:
-    """Queued and running ones first, then the newest."""
+    """Running ones first, then queued ones, then the newest."""
     live = workspace.engine_state().job
-    now = workspace.registry.clock.now()
     rows = []
     for run in workspace.registry.pipeline_runs.all(limit=limit):
         mine = live if live is not None and live.run == run.id else None
-        elapsed = _elapsed(run, now)
+        elapsed = _elapsed(workspace, run)
         fraction = mine.fraction if mine else None
         remaining = elapsed / fraction - elapsed if fraction and fraction > 0.05 else None
-        stage = mine.stage if mine else run.reason or _last_step(run)
-        title = f"{run.pipeline.capitalize()}, {run.trigger}"
-        rows.append(JobRow(run.id, title, run.state.value, stage, fraction, elapsed, remaining))
-    return tuple(sorted(rows, key=lambda row: row.state not in (RunState.RUNNING.value, RunState.QUEUED.value)))
+        stage = _live_stage(run, mine, elapsed) if mine else _outcome(run)
+        rows.append(JobRow(run.id, _title(run), run.state.value, stage, fraction, elapsed, remaining))
+    return tuple(sorted(rows, key=lambda row: _FIRST.get(row.state, len(_FIRST))))
 
 
-def _elapsed(run: PipelineRun, now: datetime) -> float:
+def _title(run: PipelineRun) -> str:
+    if run.pipeline == PIPELINE and "dataset" in run.parameters:
+        return f"{_shortened(source_name(str(run.parameters['path'])))} into {run.parameters['dataset']}"
+    return f"{run.pipeline.capitalize()}, {run.trigger}"
+
+
+def _live_stage(run: PipelineRun, job: JobState, elapsed: float) -> str:
+    """What the worker says, for an import with the bytes that it gets through in a second."""
+    rate = _megabytes(run) * (job.fraction or 0.0) / elapsed if elapsed > 1 else 0.0
+    return f"{job.stage}, {rate:,.1f} MB/s" if rate and "/s" not in job.stage else job.stage
+
+
+def _megabytes(run: PipelineRun) -> float:
+    """Size of the file that a run reads, 0 where there is no one file."""
+    if run.pipeline != PIPELINE:
+        return 0.0
+    try:
+        return Path(str(run.parameters["path"])).stat().st_size / 1e6
+    except (OSError, KeyError, ValueError):
+        return 0.0
+
+
+def _elapsed(workspace: Workspace, run: PipelineRun) -> float:
     if run.started is None:
         return 0.0
-    return max(((run.finished or now) - run.started).total_seconds(), 0.0)
+    if run.finished is not None:
+        return max((run.finished - run.started).total_seconds(), 0.0)
+    # A replay's time is not the time that a person waits.
+    kinds = ("pipeline.run.started",)
+    begun = workspace.registry.journal.newest(1, kinds=kinds, subject=f"pipeline:{run.id}")
+    return max((SystemClock().now() - begun[0].recorded).total_seconds(), 0.0) if begun else 0.0
 
 
-def _last_step(run: PipelineRun) -> str:
-    return run.steps[-1].name if run.steps else ""
+def _outcome(run: PipelineRun) -> str:
+    """Why it ended as it did, what it made, or else its last step."""
+    if run.reason:
+        return run.reason.removeprefix(f"{PIPELINE}: ")
+    step = run.steps[-1] if run.steps else None
+    return str(step.output.get("summary", step.name)) if step is not None else ""
+
+
+def _shortened(name: str) -> str:
+    """Both ends of a long name: the end tells files of one kind apart."""
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"

@@ -122,13 +122,13 @@ class EmptyState(QWidget):
         text = text or self.tr("Change or clear the filter to see the rest.")
         self._show("nothing", "filter", self.tr("Nothing matches the filter"), text, self.tr("Clear filter"))
 
-    def show_error(self, problem: AppError | str, hint: str = "") -> None:
+    def show_error(self, problem: AppError | str, hint: str = "", *, title: str = "") -> None:
         """Shows what happened and what to do next."""
         if isinstance(problem, AppError):
             text = f"{problem.message}\n{problem.hint}".rstrip()
         else:
             text = f"{problem}\n{hint}".rstrip()
-        self._show("error", "error", self.tr("This could not be shown"), text, self.tr("Try again"))
+        self._show("error", "error", title or self.tr("This could not be shown"), text, self.tr("Try again"))
 
     def _show(self, kind: str, icon: str, title: str, text: str, action: str) -> None:
         self.kind = kind

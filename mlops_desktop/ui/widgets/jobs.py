@@ -56,6 +56,9 @@ class _Row(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.cancel = button(self.tr("Cancel"), on_click=self._on_cancel)
+        policy = self.cancel.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.cancel.setSizePolicy(policy)
         self.log = button(self.tr("Log"), kind="quiet", on_click=self.opened.emit)
         grid = QGridLayout(self)
         grid.setContentsMargins(t.SPACE_4, t.SPACE_2, t.SPACE_4, t.SPACE_2)
@@ -89,8 +92,7 @@ class _Row(QWidget):
         if job.remaining is not None and not job.is_over:
             times = self.tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=duration(job.remaining))
         self.times.setText(times)
-        if job.is_over or self.cancel.text() != self.tr("Stopping…"):
-            self.cancel.setEnabled(not job.is_over)
+        self.cancel.setVisible(not job.is_over)
 
     def _on_cancel(self) -> None:
         # Acknowledged at once; the state changes when the process has gone.
@@ -157,8 +159,10 @@ class JobsDrawer(QWidget):
             if self._list.indexOf(row) != position:
                 self._list.insertWidget(position, row)
             row.show_job(job)
-        running = sum(not job.is_over for job in jobs)
-        self.header.set_note(self.tr("{n} running").format(n=running) if running else "")
+        counts = {state: sum(job.state == state for job in jobs) for state in ("running", "queued")}
+        said = [self.tr("{n} running").format(n=counts["running"])] if counts["running"] else []
+        said += [self.tr("{n} queued").format(n=counts["queued"])] if counts["queued"] else []
+        self.header.set_note(", ".join(said))
         self._area.setVisible(bool(jobs))
         self.empty.setVisible(not jobs)
 

@@ -92,10 +92,16 @@ class Toasts(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(t.SPACE_2)
         self.toasts: list[Toast] = []
+        self._floor = 0
         unsubscribe = log.subscribe(self.show_notice)
         self.destroyed.connect(lambda: unsubscribe())  # noqa: PLW0108 - it must not be given the object
         parent.installEventFilter(self)
         self.hide()
+
+    def set_floor(self, height: int) -> None:
+        """Stay above this many pixels at the bottom of the window, where something else is."""
+        self._floor = height
+        self._place()
 
     def show_notice(self, notice: Notice) -> None:
         if len(self.toasts) >= _MOST:
@@ -122,7 +128,8 @@ class Toasts(QWidget):
             return
         heights = [max(toast.heightForWidth(_WIDTH), toast.sizeHint().height()) for toast in self.toasts]
         height = sum(heights) + t.SPACE_2 * (len(heights) - 1)
-        self.setGeometry(window.width() - _WIDTH - t.SPACE_4, window.height() - height - t.SPACE_4, _WIDTH, height)
+        bottom = window.height() - self._floor - t.SPACE_4
+        self.setGeometry(window.width() - _WIDTH - t.SPACE_4, bottom - height, _WIDTH, height)
         self.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
