@@ -15,9 +15,8 @@ from mlops_desktop.data.comparable import Types, as_comparable
 from mlops_desktop.data.difference import Pair, matched_rows, opened_pair
 from mlops_desktop.data.hashing import Words, value_words
 from mlops_desktop.data.pairing import Matched
-from mlops_desktop.data.pieces import PlacedChunk
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.sharing import Positions, rows_at, spans_of
+from mlops_desktop.data.sharing import Positions, Rows
 from mlops_desktop.registry import Registry
 
 LIMIT = 1_000
@@ -86,33 +85,22 @@ def changes(
         rows_changed=matched.changed.rows,
         rows_added=matched.added.rows,
         rows_removed=matched.removed.rows,
-        cells=_cells(registry, pair, matched),
-        added=_rows(registry, pair.after, pair.chunks_after, matched.added.at),
+        cells=_cells(pair, matched),
+        added=_rows(pair.after, pair.rows[1], matched.added.at),
         added_at=tuple(matched.added.at.tolist()),
-        removed=_rows(registry, pair.before, pair.chunks_before, matched.removed.at),
+        removed=_rows(pair.before, pair.rows[0], matched.removed.at),
         removed_at=tuple(matched.removed.at.tolist()),
     )
 
 
-def _rows(
-    registry: Registry,
-    version: DatasetVersion,
-    chunks: Sequence[PlacedChunk],
-    positions: Positions,
-    columns: list[str] | None = None,
-) -> pa.Table:
-    schema = to_arrow(version.schema)
-    if not len(positions):
-        return schema.empty_table()
-    return rows_at(registry, spans_of(chunks), positions, columns or schema.names)
+def _rows(version: DatasetVersion, rows: Rows, positions: Positions) -> pa.Table:
+    return rows.at(positions) if len(positions) else to_arrow(version.schema).empty_table()
 
 
-def _cells(registry: Registry, pair: Pair, matched: Matched) -> tuple[CellChange, ...]:
+def _cells(pair: Pair, matched: Matched) -> tuple[CellChange, ...]:
     if not len(matched.changed.at):
         return ()
-    columns = pair.layout.columns
-    old = _rows(registry, pair.before, pair.chunks_before, matched.changed.at, columns)
-    new = _rows(registry, pair.after, pair.chunks_after, matched.changed_after, columns)
+    old, new = pair.rows[0].at(matched.changed.at), pair.rows[1].at(matched.changed_after)
     keys = list(zip(*(_values(new.column(name)) for name in pair.key), strict=True))
     found = []
     for name in pair.layout.others:

@@ -17,11 +17,11 @@ from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.data.comparable import common_types
 from mlops_desktop.data.manifests import read_manifest, read_profile
 from mlops_desktop.data.pairing import Matched, match, unmatched
-from mlops_desktop.data.pieces import PlacedChunk, placed
+from mlops_desktop.data.pieces import placed
 from mlops_desktop.data.read import resolve
 from mlops_desktop.data.records import Layout
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.sharing import Shared, shared
+from mlops_desktop.data.sharing import Overlap, Rows, shared
 from mlops_desktop.data.shift import ColumnShift, shifts
 from mlops_desktop.registry import Registry
 
@@ -85,15 +85,14 @@ class Difference(Struct, frozen=True):
 
 
 class Pair(Struct, frozen=True):
-    """Two versions on the way to be compared."""
+    """Two versions on the way to be compared: what they share, and the rows of either that must be read."""
 
     before: DatasetVersion
     after: DatasetVersion
-    chunks_before: list[PlacedChunk]
-    chunks_after: list[PlacedChunk]
     layout: Layout
     key: tuple[str, ...]
-    left: Shared
+    overlaps: list[Overlap]
+    rows: tuple[Rows, Rows]
 
 
 def difference(
@@ -128,7 +127,7 @@ def difference(
         cells=tuple(
             ChangedCells(column, rows) for column, rows in zip(pair.layout.others, matched.cells, strict=True) if rows
         ),
-        rows_read=sum(span.rows for span in (*pair.left.before, *pair.left.after)),
+        rows_read=sum(rows.number for rows in pair.rows),
         is_reordered=matched.is_reordered,
         shifts=shifts(read_profile(registry, old), read_profile(registry, new)),
     )
@@ -144,14 +143,19 @@ def opened_pair(
     others = {name: kind for name, kind in types.items() if name not in names}
     layout = Layout({name: types[name] for name in names}, others) if names else Layout(types, {})
     chunks = [placed(read_manifest(registry, version)) for version in (old, new)]
-    return Pair(old, new, chunks[0], chunks[1], layout, names, shared(chunks[0], chunks[1]))
+    left = shared(chunks[0], chunks[1])
+    rows = (
+        Rows(registry, left.before, list(old.schema.names), layout.columns),
+        Rows(registry, left.after, list(new.schema.names), layout.columns),
+    )
+    return Pair(old, new, layout, names, left.overlaps, rows)
 
 
 def matched_rows(registry: Registry, pair: Pair, limit: int, progress: Progress) -> Matched:
     """Pair the rows of two versions; `limit` positions of each kind are kept."""
     if not pair.layout.columns:
         return unmatched(pair.before.rows, pair.after.rows, limit)
-    return match(registry, pair.left, pair.layout, limit, progress)
+    return match(registry.folder, pair.rows, pair.overlaps, pair.layout, limit, progress)
 
 
 def _given(old: DatasetVersion, new: DatasetVersion, key: tuple[str, ...]) -> tuple[str, ...]:

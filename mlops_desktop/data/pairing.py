@@ -6,6 +6,7 @@ Two rows are taken for the same if 64 bits of their hashes agree, and two cells 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,7 @@ from numpy.typing import NDArray
 from mlops_desktop.core.progress import Progress
 from mlops_desktop.data.hashing import Words
 from mlops_desktop.data.records import Buckets, Layout, Records, buckets_for, whole_hashes
-from mlops_desktop.data.sharing import Positions, Shared, Span, read_spans
-from mlops_desktop.registry import Registry
+from mlops_desktop.data.sharing import Overlap, Positions, Rows
 
 _MOST_IN_ORDER = 4_000_000
 
@@ -42,19 +42,24 @@ class Matched(NamedTuple):
     is_reordered: bool | None
 
 
-def match(registry: Registry, left: Shared, layout: Layout, limit: int, progress: Progress) -> Matched:
-    """Pair the rows that are left, by name, in order; `limit` positions of each kind are kept."""
-    sides = (left.before, left.after)
-    rows = [sum(span.rows for span in side) for side in sides]
-    number = buckets_for(max(rows), layout.kind)
+def match(
+    folder: Path, rows: tuple[Rows, Rows], overlaps: Sequence[Overlap], layout: Layout, limit: int, progress: Progress
+) -> Matched:
+    """Pair rows of two versions by name, in order; `limit` positions of each kind are kept.
+
+    `overlaps` are the rows known to be equal, `folder` is where records wait where they are many.
+    """
+    number = buckets_for(max(side.number for side in rows), layout.kind)
     pairing = _Pairing(len(layout.others), limit)
-    overlaps = np.array(left.overlaps, dtype=np.int64).reshape(-1, 3)
-    pairing.order.add(overlaps[:, 0], overlaps[:, 1], overlaps[:, 2])
-    folder = registry.folder
+    known = np.array(overlaps, dtype=np.int64).reshape(-1, 3)
+    pairing.order.add(known[:, 0], known[:, 1], known[:, 2])
+    total, done = sum(side.number for side in rows), 0
     with Buckets(layout.kind, number, folder) as before, Buckets(layout.kind, number, folder) as after:
-        reading = _Reading(registry, layout, sum(rows), progress)
-        for side, buckets in zip(sides, (before, after), strict=True):
-            reading.fill(side, buckets)
+        for side, buckets in zip(rows, (before, after), strict=True):
+            for positions, table in side:
+                progress(done / total, f"{done:,} rows compared")
+                buckets.add(layout.records(positions, table))
+                done += table.num_rows
         for bucket in range(number):
             progress(None, "Comparing rows")
             pairing.pair(before.bucket(bucket), after.bucket(bucket))
@@ -66,23 +71,6 @@ def unmatched(before: int, after: int, limit: int) -> Matched:
     removed, added = (Found(rows, np.arange(min(rows, limit))) for rows in (before, after))
     none = np.empty(0, dtype=np.int64)
     return Matched(removed, added, Found(0, none), none, (), is_reordered=False)
-
-
-class _Reading:
-    """Turns rows into records, and reports how far it is."""
-
-    def __init__(self, registry: Registry, layout: Layout, total: int, progress: Progress) -> None:
-        self._registry = registry
-        self._layout = layout
-        self._total = total
-        self._done = 0
-        self._progress = progress
-
-    def fill(self, spans: Sequence[Span], buckets: Buckets) -> None:
-        for positions, table in read_spans(self._registry, spans, self._layout.columns):
-            self._progress(self._done / self._total, f"{self._done:,} rows compared")
-            buckets.add(self._layout.records(positions, table))
-            self._done += table.num_rows
 
 
 class _Pairing:

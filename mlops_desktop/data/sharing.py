@@ -6,18 +6,19 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import StoredObject
-from mlops_desktop.data.chunks import read_object
-from mlops_desktop.data.pieces import PlacedChunk, Slice
+from mlops_desktop.data.pieces import PlacedChunk
+from mlops_desktop.data.somerows import indices, read_rows
 from mlops_desktop.registry import Registry
 
 Positions = NDArray[np.int64]
+KEPT_ROWS = 20_000
 
 
 class Span(NamedTuple):
@@ -45,11 +46,6 @@ class Shared(NamedTuple):
     after: list[Span]
 
 
-def spans_of(chunks: Iterable[PlacedChunk]) -> list[Span]:
-    """Where each row of a version is, in order."""
-    return [span for _, spans in _by_chunk(chunks) for span in spans]
-
-
 def shared(before: Sequence[PlacedChunk], after: Sequence[PlacedChunk]) -> Shared:
     """Rows known to be equal without reading any: chunks of the same content, and the same rows of the same object.
 
@@ -71,46 +67,53 @@ def shared(before: Sequence[PlacedChunk], after: Sequence[PlacedChunk]) -> Share
     return left._replace(overlaps=overlaps + left.overlaps)
 
 
-def read_spans(registry: Registry, spans: Iterable[Span], columns: list[str]) -> Iterator[tuple[Positions, pa.Table]]:
-    """The rows of some spans, one object at a time, each once, with their positions in the version."""
-    by_object: defaultdict[str, list[Span]] = defaultdict(list)
-    for span in spans:
-        by_object[span.object.sha256].append(span)
-    for group in by_object.values():
-        positions = np.concatenate([np.arange(span.position, span.position + span.rows) for span in group])
-        slices = [Slice(span.object, span.start, span.rows) for span in group]
-        yield positions, read_slices(registry, slices, columns)
+class Rows:
+    """Rows of a version, by their spans. Few are read once, whole, and kept.
 
-
-def read_slices(registry: Registry, slices: Sequence[Slice], columns: list[str]) -> pa.Table:
-    """Slices of one object as one table."""
-    table = read_object(registry, slices[0].object, columns)
-    return pa.concat_tables([table.slice(part.start, part.rows) for part in slices])
-
-
-def rows_at(registry: Registry, spans: Sequence[Span], positions: Positions, columns: list[str]) -> pa.Table:
-    """The rows at some positions of a version whose rows, from the first to the last, are those of `spans`.
-
-    `positions` must not be empty.
+    Iterating gives the rows object by object, each object once, with their positions in the version; of many rows only
+    the columns `compared`.
     """
-    order = np.argsort(positions, kind="stable")
-    wanted = positions[order]
-    starts = np.array([span.position for span in spans], dtype=np.int64)
-    where = np.searchsorted(starts, wanted, side="right") - 1
-    singles = [
-        Span(spans[at].object, spans[at].start + int(position) - spans[at].position, 1, place)
-        for place, (at, position) in enumerate(zip(where.tolist(), wanted.tolist(), strict=True))
-    ]
-    places, tables = zip(*read_spans(registry, singles, columns), strict=True)
-    found_in_order = np.argsort(np.concatenate(places), kind="stable")
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = found_in_order
-    return pa.concat_tables(tables).take(indices(back))
 
+    def __init__(self, registry: Registry, spans: Iterable[Span], columns: list[str], compared: list[str]) -> None:
+        self.spans = sorted(spans, key=lambda span: span.position)
+        self.number = sum(span.rows for span in self.spans)
+        self._registry = registry
+        self._columns = columns
+        self._compared = compared
+        self._kept: list[tuple[Positions, pa.Table]] = []
 
-def indices(positions: NDArray[Any]) -> pa.Array:
-    """As Arrow takes them; its own conversion from NumPy would import pandas."""
-    return pa.Array.from_buffers(pa.int64(), len(positions), [None, pa.py_buffer(positions.astype(np.int64))])
+    def __iter__(self) -> Iterator[tuple[Positions, pa.Table]]:
+        if self.number > KEPT_ROWS:
+            yield from self._read(self.spans, self._compared)
+            return
+        self._kept = self._kept or list(self._read(self.spans, self._columns))
+        yield from self._kept
+
+    def at(self, positions: Positions) -> pa.Table:
+        """The rows at some positions, at least one, of these spans, with all columns."""
+        read = self._kept or list(self._read(self._singles(positions), self._columns))
+        known = np.concatenate([found for found, _ in read])
+        order = np.argsort(known, kind="stable")
+        places = order[np.searchsorted(known[order], positions)]
+        return pa.concat_tables([table for _, table in read]).take(indices(places))
+
+    def _singles(self, positions: Positions) -> Iterator[Span]:
+        starts = np.array([span.position for span in self.spans], dtype=np.int64)
+        where = np.searchsorted(starts, positions, side="right") - 1
+        for at, position in zip(where.tolist(), positions.tolist(), strict=True):
+            span = self.spans[at]
+            yield Span(span.object, span.start + position - span.position, 1, position)
+
+    def _read(self, spans: Iterable[Span], columns: list[str]) -> Iterator[tuple[Positions, pa.Table]]:
+        by_object: defaultdict[str, list[Span]] = defaultdict(list)
+        for span in spans:
+            by_object[span.object.sha256].append(span)
+        for group in by_object.values():
+            positions, places = (
+                np.concatenate([np.arange(start, start + span.rows) for start, span in zip(starts, group, strict=True)])
+                for starts in ([span.position for span in group], [span.start for span in group])
+            )
+            yield positions, read_rows(self._registry, group[0].object, places, columns)
 
 
 def _by_chunk(chunks: Iterable[PlacedChunk]) -> Iterator[tuple[str, list[Span]]]:
