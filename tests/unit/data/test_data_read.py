@@ -57,6 +57,24 @@ def test_a_span_reads_only_the_chunks_it_touches(
     assert len(read) == 1 < len(manifest(registry, version).chunks)
 
 
+def test_a_span_over_edited_rows_is_right_and_leaves_out_the_rest(
+    registry: Registry, origin: Origin, numbered, monkeypatch: pytest.MonkeyPatch
+):
+    table = numbered(ROWS)
+    write_version(registry, "edited", table, origin)
+    for key in (10, 100_000, 199_990):
+        new = numbered(1, first=key).set_column(1, "label", pa.array(["edited"]))
+        table = pa.concat_tables([table.slice(0, key), new, table.slice(key + 1)])
+    version = write_version(registry, "edited", table, origin)
+    start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=99_990)
+    read = []
+    original = pq.ParquetFile.read
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda file, *args: read.append(file) or original(file, *args))
+    found = read_table(registry, version, between=("at", start, start + timedelta(minutes=20)))
+    assert found.equals(table.slice(99_990, 20))
+    assert len(read) == 2
+
+
 def test_dates_and_local_times_and_nanoseconds_have_spans(registry: Registry, origin: Origin):
     days = pa.array([0, 1, 2, None], pa.int32()).cast(pa.date32())
     table = pa.table(
