@@ -15,12 +15,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.datasets import Watch
 from mlops_desktop.core.errors import AppError, InvalidInput
+from mlops_desktop.core.events import PipelineRunQueued
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.core.sources import ReadOptions
@@ -29,6 +31,7 @@ from mlops_desktop.registry import Registry
 
 PIPELINE = "ingest"
 LOOK_SECONDS = 2.0
+_AT_ONCE = 100
 _REST = 10  # a folder that is slow to look at is looked at less often
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".filepart", ".swp")
 _HIDDEN = (".", "~$", "~")
@@ -92,8 +95,9 @@ class FolderLooker:
         self.watch = watch
         self.is_missing = False
         self._seen: dict[str, Stamp] = {}
+        self._head = registry.journal.head()
         self._taken: dict[str, Stamp] = {
-            run.parameters["path"]: _stamp_of(run) for run in reversed(runs_of(registry, watch))
+            run.parameters["path"]: _stamp_of(run.parameters) for run in reversed(runs_of(registry, watch))
         }
 
     def look(self) -> list[PipelineRun]:
@@ -110,21 +114,29 @@ class FolderLooker:
             for path, each in found.items()
             if before.get(path) == each.stamp and self._taken.get(path) != each.stamp
         ]
-        runs = [self._claim(each) for each in sorted(ready, key=lambda each: (each.stamp[1], each.name))]
-        return [run for run in runs if run is not None]
+        ready.sort(key=lambda each: (each.stamp[1], each.name))
+        return [run for start in range(0, len(ready), _AT_ONCE) for run in self._claim(ready[start : start + _AT_ONCE])]
 
-    def _claim(self, file: Found) -> PipelineRun | None:
-        """A queued run for the file as it is now; None where another program was first."""
-        parameters = _parameters(self.watch, file)
+    def _claim(self, files: list[Found]) -> list[PipelineRun]:
+        """Queued runs for the files as they are now, without those that another program was first to queue."""
         with self._registry.transaction():
-            known = [run for run in self._registry.pipeline_runs.naming(str(file.path)) if _is_of(run, self.watch)]
-            is_known = bool(known) and _stamp_of(known[0]) == file.stamp
-            queued = None if is_known else self._queue(parameters)
-        self._taken[str(file.path)] = file.stamp
-        return queued
+            self._hear_of_others()
+            unclaimed = [file for file in files if self._taken.get(str(file.path)) != file.stamp]
+            queue, trigger = self._registry.pipeline_runs.queue, f"watch {self.watch.name}"
+            runs = [queue(PIPELINE, _parameters(self.watch, file), trigger) for file in unclaimed]
+        self._taken |= {str(file.path): file.stamp for file in unclaimed}
+        return runs
 
-    def _queue(self, parameters: dict[str, object]) -> PipelineRun:
-        return self._registry.pipeline_runs.queue(PIPELINE, parameters, f"watch {self.watch.name}")
+    def _hear_of_others(self) -> None:
+        """Take note of what was queued since the last claim, by whomever."""
+        head = self._registry.journal.head()
+        while events := self._registry.journal.tail(self._head, kinds=[PipelineRunQueued.kind]):
+            for event in events:
+                parameters = event.payload["parameters"]
+                if event.payload["pipeline"] == PIPELINE and _is_of(parameters, self.watch):
+                    self._taken[parameters["path"]] = _stamp_of(parameters)
+            self._head = events[-1].seq
+        self._head = head
 
 
 def files_of(watch: Watch) -> Iterator[Found]:
@@ -161,25 +173,28 @@ def runs_of(registry: Registry, watch: Watch) -> list[PipelineRun]:
     """Runs that took in a file of the folder for the dataset, newest first, also those of an earlier watch of it."""
     folder = Path(watch.folder)
     runs = registry.pipeline_runs.all(limit=None, pipeline=PIPELINE)
-    return [run for run in runs if _is_of(run, watch) and folder in Path(run.parameters["path"]).parents]
+    mine = [run for run in runs if _is_of(run.parameters, watch)]
+    return [run for run in mine if folder in Path(run.parameters["path"]).parents]
 
 
-def _is_of(run: PipelineRun, watch: Watch) -> bool:
-    return "stamp" in run.parameters and run.parameters.get("dataset") == watch.dataset
+def _is_of(parameters: dict[str, Any], watch: Watch) -> bool:
+    return "stamp" in parameters and parameters.get("dataset") == watch.dataset
 
 
-def _stamp_of(run: PipelineRun) -> Stamp:
-    size, modified = run.parameters["stamp"]
+def _stamp_of(parameters: dict[str, Any]) -> Stamp:
+    size, modified = parameters["stamp"]
     return int(size), int(modified)
 
 
-def _parameters(watch: Watch, file: Found) -> dict[str, object]:
-    given = {"path": str(file.path), "dataset": watch.dataset, "stamp": list(file.stamp)}
-    return given | ({"options": watch.settings} if watch.settings else {}) | _time_column(watch)
-
-
-def _time_column(watch: Watch) -> dict[str, object]:
-    return {"time_column": watch.time_column} if watch.time_column else {}
+def _parameters(watch: Watch, file: Found) -> dict[str, Any]:
+    given = {
+        "path": str(file.path),
+        "dataset": watch.dataset,
+        "stamp": list(file.stamp),
+        "options": watch.settings,
+        "time_column": watch.time_column,
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 class Watching:
