@@ -53,7 +53,7 @@ def coerced(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, Mask | Non
     elif after is ColumnType.TEXT or (before is ColumnType.INTEGER and after is ColumnType.NUMBER):
         forms = column
     elif before in _FROM_NUMBERS and after is ColumnType.BOOLEAN:
-        whole, _ = coerced(column, pa.int64())
+        whole = column if before is ColumnType.INTEGER else coerced(column, pa.int64())[0]
         forms = _readable(pc.cast(whole, pa.string()), after, target)
     else:
         forms = pa.nulls(len(column), target)

@@ -33,8 +33,8 @@ class Failure(NamedTuple):
 def to_pandera(contract: Contract) -> pandera.DataFrameSchema:
     """The contract as a schema of pandera, to validate a DataFrame as a whole, for example in a notebook.
 
-    Text is coerced to the types of the contract. Of equal keys the first row stands. Number of rows and share of
-    missing values are checks of the table; freshness, which depends on when it is asked, is left out.
+    Columns are coerced to the types of the contract, times to UTC. Of equal keys the first row stands. Number of rows
+    and share of missing values are checks of the table; freshness, which depends on when it is asked, is left out.
     """
     import pandera.pandas as pandera
 
@@ -117,8 +117,8 @@ def _dtype(kind: ColumnType | None) -> Any:
     from pandera.engines import pandas_engine
 
     if kind is ColumnType.TIME:
-        any_zone: Any = pandas_engine.DateTime
-        return any_zone(unit="us", time_zone_agnostic=True)
+        in_utc: Any = pandas_engine.DateTime
+        return in_utc(unit="us", tz="UTC")
     return {
         None: None,
         ColumnType.BOOLEAN: "boolean",
