@@ -198,7 +198,7 @@ class CsvFile:
     def _ladder(self, at: int) -> list[Reading]:
         name, style, formats = self._layout.columns[at], self._rules.style, self._rules.formats
         if self._asked(at):
-            return asked(self._asked(at), name, style, formats)
+            return asked(self._asked(at), style, formats)
         if name in self._rules.unclear_dates:
             return [AS_TEXT]
         hint = self._hints.get(name)

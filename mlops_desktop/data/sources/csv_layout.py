@@ -14,11 +14,17 @@ from mlops_desktop.data.schema import check_names
 from mlops_desktop.data.sources.base import NULLS
 from mlops_desktop.data.sources.dialect import NO_QUOTE, Dialect, found_dialect, rows_of
 from mlops_desktop.data.sources.disguise import check_is_text
-from mlops_desktop.data.sources.encoding import SAMPLE, found_encoding, known_encoding, lines_of, not_in_encoding
+from mlops_desktop.data.sources.encoding import (
+    SAMPLE,
+    found_encoding,
+    guess_warnings,
+    known_encoding,
+    lines_of,
+    not_in_encoding,
+)
 
 _START = 1 << 20
 _TABBED = (".tsv", ".tab")
-_GUESSED = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 
 
 class Layout(Struct, frozen=True):
@@ -83,9 +89,7 @@ def header_of(text: str, dialect: Dialect) -> list[str]:
 
 
 def _warnings(encoding: str, dialect: Dialect, given: ReadOptions) -> list[str]:
-    said = []
-    if not given.encoding and encoding not in _GUESSED:
-        said.append(f"The text is read as {encoding}; set the encoding if letters look wrong.")
+    said = guess_warnings(encoding, given.encoding)
     if given.has_header is None and not dialect.has_header:
         said.append("The first row looks like values, so the columns are numbered; set has_header if it holds names.")
     if not given.skip_rows and dialect.skip_rows:

@@ -33,6 +33,13 @@ def found_encoding(sample: bytes) -> str:
     return _zero_pattern(sample[:4096]) or ("utf-8" if _is_utf8(sample) else _legacy(sample))
 
 
+def guess_warnings(encoding: str, given: str) -> list[str]:
+    """What to say where an encoding was not given and cannot be told for sure."""
+    if given or encoding.startswith("utf"):
+        return []
+    return [f"The text is read as {encoding}; set the encoding if letters look wrong."]
+
+
 def mark_of(sample: bytes, encoding: str) -> bytes:
     """The byte order mark that a text in `encoding` starts with, if any."""
     return next((mark for mark, name in _MARKS if name == encoding and sample.startswith(mark)), b"")

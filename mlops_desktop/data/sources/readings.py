@@ -13,23 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from mlops_desktop.core.datasets import Column, ColumnType, Schema
-from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data.schema import to_arrow
+from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.data.sources.literals import literal, missing
 from mlops_desktop.data.sources.numbers import PLAIN, NumberStyle, numbers_of, without_marks
+from mlops_desktop.data.sources.shaping import storage_type
 from mlops_desktop.data.sources.times import has_clock, has_zone, parsed
 
 _FEW = 16
 INT, UINT, DOUBLE, TEXT = pa.int64(), pa.uint64(), pa.float64(), pa.string()
 _MOMENTS = tuple(pa.timestamp(unit, zone) for unit in ("us", "ns") for zone in (None, "UTC"))
-_OTHER_NAMES = {
-    "date32": "date32[day]",
-    "float32": "float",
-    "float64": "double",
-    "timestamp": "timestamp[us]",
-    "str": "string",
-}
 
 
 class Reading(Struct, frozen=True):
@@ -123,7 +115,7 @@ def candidates(style: NumberStyle, formats: Sequence[str]) -> list[Reading]:
     return [NOTHING, integer, BOOLEAN, *numbers, *moments(formats), AS_TEXT]
 
 
-def asked(wanted: str, column: str, style: NumberStyle, formats: Sequence[str]) -> list[Reading]:
+def asked(wanted: str, style: NumberStyle, formats: Sequence[str]) -> list[Reading]:
     """The readings for a type that a person chose, by its name. Raises `InvalidInput`."""
     by_type = {
         ColumnType.BOOLEAN: [BOOLEAN],
@@ -134,7 +126,7 @@ def asked(wanted: str, column: str, style: NumberStyle, formats: Sequence[str]) 
     }
     if wanted in list(ColumnType):
         return by_type[ColumnType(wanted)]
-    return as_type(_named(wanted, column), style, formats, is_strict=False)
+    return as_type(storage_type(wanted), style, formats, is_strict=False)
 
 
 def as_type(
@@ -150,13 +142,3 @@ def as_type(
         days = Reading(storage, partial(_from_midnight, storage=storage), is_native=False)
         return [Reading(storage, partial(_cast, storage=storage)), days, *(_formatted(f, storage) for f in formats)]
     return [BOOLEAN if pa.types.is_boolean(storage) else AS_TEXT]
-
-
-def _named(wanted: str, column: str) -> pa.DataType:
-    try:
-        return to_arrow(Schema((Column(column, ColumnType.TEXT, _OTHER_NAMES.get(wanted, wanted)),))).field(0).type
-    except KeyError as error:
-        raise InvalidInput(
-            f"Column {column!r} cannot be read as {wanted!r}: there is no such type.",
-            hint=f"Give one of {', '.join(ColumnType)}, or a storage type such as int32, double or timestamp[us].",
-        ) from error

@@ -123,8 +123,7 @@ def test_a_fault_deep_in_a_large_csv_is_found_by_its_line(tmp_path: Path):
     [
         ("t.jsonl", '{"a": 1}\n{"a": }\n', "line 2"),
         ("t.jsonl", '{"a": 1}\n[1]\n', "line 2 is not a JSON object"),
-        ("t.jsonl", '{"a": 1}\n{"a": "x"}\n', "number to string"),
-        ("t.json", "[1, 2]", "JSON lines"),
+        ("t.json", "[1, 2]", "line 1, column 2: .*not '1, 2"),
         ("t.jsonl", "{}\n", "no columns|no rows"),
         ("t.parquet", "PAR1 and so on", "not a whole Parquet file"),
         ("t.feather", "ARROW1", "not a whole Arrow file"),
