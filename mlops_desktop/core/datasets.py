@@ -208,7 +208,7 @@ class Marks(Struct, frozen=True):
     packed: str = ""
 
 
-class VersionLine(Struct, frozen=True):
+class VersionLine(Struct, frozen=True, gc=False):
     """A version as a line of a list: without schema and origin, so that ten thousand are quick to read.
 
     `aliases` are the names that point at it, `latest` among them. `packed` is as in `Marks`.

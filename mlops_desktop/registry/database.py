@@ -95,6 +95,12 @@ class Database:
         with self._explained(), self._sqlite.atomic():
             yield
 
+    def fetch(self, query: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query as SQLite has them, several times as fast as by peewee. Within `reading`."""
+        statement, parameters = query.sql()
+        rows: Iterator[tuple[Any, ...]] = self._sqlite.execute_sql(statement, parameters)
+        return rows
+
     def data_version(self) -> int:
         """Changes when another connection has written: a cheap look before reading the journal."""
         with self._explained():

@@ -55,7 +55,7 @@ class Rows(Generic[T]):
         if offset:
             query = query.offset(offset)
         with self._database.reading():
-            return [self._decoder.decode(bytes(row[0])) for row in query.tuples()]
+            return [self._decoder.decode(body) for (body,) in self._database.fetch(query)]
 
     def naming(self, text: str) -> Any:
         """Condition: the JSON holds this text as a whole string. For questions too rare to have a column."""
