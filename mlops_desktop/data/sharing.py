@@ -18,7 +18,7 @@ from mlops_desktop.data.somerows import indices, read_rows
 from mlops_desktop.registry import Registry
 
 Positions = NDArray[np.int64]
-KEPT_ROWS = 20_000
+KEPT_CELLS = 4_000_000
 
 
 class Span(NamedTuple):
@@ -57,7 +57,7 @@ def shared(before: Sequence[PlacedChunk], after: Sequence[PlacedChunk]) -> Share
         waiting[content_id].append(spans)
     rest_after: list[Span] = []
     for content_id, spans in _by_chunk(after):
-        if waiting[content_id]:
+        if spans and waiting[content_id]:
             same = waiting[content_id].popleft()
             overlaps.append(Overlap(same[0].position, spans[0].position, sum(span.rows for span in spans)))
         else:
@@ -83,7 +83,7 @@ class Rows:
         self._kept: list[tuple[Positions, pa.Table]] = []
 
     def __iter__(self) -> Iterator[tuple[Positions, pa.Table]]:
-        if self.number > KEPT_ROWS:
+        if self.number * len(self._columns) > KEPT_CELLS:
             yield from self._read(self.spans, self._compared)
             return
         self._kept = self._kept or list(self._read(self.spans, self._columns))

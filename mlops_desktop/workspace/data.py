@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mlops_desktop.data.changes import RowChanges
     from mlops_desktop.data.collection import Collected, CollectionPlan
+    from mlops_desktop.data.correlation import Correlation
     from mlops_desktop.data.difference import Difference
     from mlops_desktop.data.export import Exported
     from mlops_desktop.data.ingest import Ingested
@@ -261,6 +262,19 @@ class Data:
         return restore(self._registry, reference, from_, progress=progress)
 
     # Comparing
+
+    def correlation(
+        self,
+        reference: DatasetVersion | str,
+        columns: Sequence[str] | None = None,
+        *,
+        progress: Progress = no_progress,
+    ) -> Correlation:
+        """How strongly columns go together: numbers by Pearson and Spearman, texts by Cramér's V. None takes all
+        columns that are fit for it, 60 at most."""
+        from mlops_desktop.data.correlation import correlation
+
+        return correlation(self._registry, reference, columns, progress=progress)
 
     def difference(
         self,

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_desktop.core.datasets import Origin
+from mlops_desktop.data import sharing
 from mlops_desktop.data.changes import CellChange, changes
 from mlops_desktop.data.difference import difference
 from mlops_desktop.data.store import write_version
@@ -63,6 +64,26 @@ def test_no_more_than_the_limit_is_shown_and_the_totals_are_said(registry: Regis
     assert (found.added_at, found.removed_at) == (tuple(range(900, 910)), tuple(range(10)))
     assert not found.is_complete
     assert found.added.num_rows == found.removed.num_rows == 10
+
+
+def test_many_rows_are_not_kept_and_give_the_same(
+    registry: Registry, stored, numbered, monkeypatch: pytest.MonkeyPatch
+):
+    table = numbered(50_000)
+    after = table.set_column(2, "value", pa.array([at * 0.25 + (at % 7_000 == 3) for at in range(50_000)]))
+    stored(table, pa.concat_tables([after.slice(5, 30_000), numbered(3, 60_000), after.slice(30_005)]))
+    expected = changes(registry, "t@1", "t@2", key=["key"])
+    monkeypatch.setattr(sharing, "KEPT_CELLS", 0)
+    assert changes(registry, "t@1", "t@2", key=["key"]) == expected
+    assert [cell.key for cell in expected.cells] == [(at * 7_000 + 3,) for at in range(1, 8)]
+    assert expected.added_at == (30_000, 30_001, 30_002)
+
+
+def test_a_version_without_rows_has_none_to_show(registry: Registry, stored, numbered):
+    stored(numbered(5).slice(0, 0), numbered(5), numbered(5).slice(0, 0))
+    assert changes(registry, "t@1", "t@2").added.num_rows == 5
+    assert changes(registry, "t@2", "t@3").removed_at == (0, 1, 2, 3, 4)
+    assert not difference(registry, "t@1", "t@3").is_changed
 
 
 def test_retyped_columns_show_each_value_in_its_own_type(registry: Registry, stored):
