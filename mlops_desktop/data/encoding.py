@@ -13,7 +13,7 @@ SUMMARY_KEY = "mlops_desktop.summary.1"
 _COMPRESSION_LEVEL = 3
 # A summary that would take a larger share of the file than this is rather computed anew.
 _SUMMARY_SHARE = 1 / 8
-# Below this a dictionary takes more than it saves.
+# Below this a dictionary takes more than it saves, and a summary costs more to keep than to compute.
 _FEW_ROWS = 1_024
 # By type: the share of different values above which a dictionary does not pay, and what is used in its place.
 _KEY_ENCODINGS = {
@@ -60,9 +60,9 @@ def _file(
     ) as writer:
         writer.write_table(table, row_group_size=max(table.num_rows, 1))
         for content_id, summary in summaries.items():
-            packed = pack(summary)
             rows = summary[0].rows
-            if len(packed) <= _SUMMARY_SHARE * sink.tell() * rows / max(table.num_rows, 1):
+            packed = pack(summary) if rows >= _FEW_ROWS else ""
+            if packed and len(packed) <= _SUMMARY_SHARE * sink.tell() * rows / max(table.num_rows, 1):
                 writer.add_key_value_metadata({summary_key(content_id): packed})
     return bytes(sink.getvalue())
 
