@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlops_desktop.core.clock import SystemClock
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
-from mlops_desktop.pipelines.engine_state import JobState
 from mlops_desktop.ui.queries.imports import PIPELINE, source_name
 from mlops_desktop.workspace import Workspace
 
@@ -38,7 +36,7 @@ def job_rows(workspace: Workspace, *, limit: int = 20) -> tuple[JobRow, ...]:
         elapsed = _elapsed(workspace, run)
         fraction = mine.fraction if mine else None
         remaining = elapsed / fraction - elapsed if fraction and fraction > 0.05 else None
-        stage = _live_stage(run, mine, elapsed) if mine else _outcome(run)
+        stage = mine.stage if mine else _outcome(run)
         rows.append(JobRow(run.id, _title(run), run.state.value, stage, fraction, elapsed, remaining))
     return tuple(sorted(rows, key=lambda row: _FIRST.get(row.state, len(_FIRST))))
 
@@ -47,22 +45,6 @@ def _title(run: PipelineRun) -> str:
     if run.pipeline == PIPELINE and "dataset" in run.parameters:
         return f"{_shortened(source_name(str(run.parameters['path'])))} into {run.parameters['dataset']}"
     return f"{run.pipeline.capitalize()}, {run.trigger}"
-
-
-def _live_stage(run: PipelineRun, job: JobState, elapsed: float) -> str:
-    """What the worker says, for an import with the bytes that it gets through in a second."""
-    rate = _megabytes(run) * (job.fraction or 0.0) / elapsed if elapsed > 1 else 0.0
-    return f"{job.stage}, {rate:,.1f} MB/s" if rate and "/s" not in job.stage else job.stage
-
-
-def _megabytes(run: PipelineRun) -> float:
-    """Size of the file that a run reads, 0 where there is no one file."""
-    if run.pipeline != PIPELINE:
-        return 0.0
-    try:
-        return Path(str(run.parameters["path"])).stat().st_size / 1e6
-    except (OSError, KeyError, ValueError):
-        return 0.0
 
 
 def _elapsed(workspace: Workspace, run: PipelineRun) -> float:

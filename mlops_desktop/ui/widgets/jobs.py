@@ -56,9 +56,10 @@ class _Row(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.cancel = button(self.tr("Cancel"), on_click=self._on_cancel)
-        policy = self.cancel.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.cancel.setSizePolicy(policy)
+        for each in (self.bar, self.cancel):  # rows stay in line when a job is over
+            policy = each.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            each.setSizePolicy(policy)
         self.log = button(self.tr("Log"), kind="quiet", on_click=self.opened.emit)
         grid = QGridLayout(self)
         grid.setContentsMargins(t.SPACE_4, t.SPACE_2, t.SPACE_4, t.SPACE_2)
@@ -93,6 +94,7 @@ class _Row(QWidget):
             times = self.tr("{elapsed}, {remaining} left").format(elapsed=times, remaining=duration(job.remaining))
         self.times.setText(times)
         self.cancel.setVisible(not job.is_over)
+        self.bar.setVisible(not job.is_over)
 
     def _on_cancel(self) -> None:
         # Acknowledged at once; the state changes when the process has gone.
