@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ from mlops_desktop.data.contracts.quarantine import SUFFIX
 from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.data.programs import rows_of_program, table_origin
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.sources import STANDARD, Restarted, Source, open_source
+from mlops_desktop.data.sources import STANDARD, Restarted, Source, name_of, open_source
+from mlops_desktop.data.sources.base import user_name
 from mlops_desktop.data.store import Staged, check_dataset_name, latest, record_version, stage_version
 from mlops_desktop.registry import Registry
 
@@ -78,10 +80,11 @@ def ingest(
     attempt is an event of the journal.
     """
     check_dataset_name(dataset)
-    with _on_record(registry, dataset, _name_of(location)) as attempt, registry.objects.in_use():
+    with _on_record(registry, dataset, name_of(location)) as attempt, registry.objects.in_use():
+        attempt.size = _size_of(location)
         hints = _hints(registry, dataset)
-        source = open_source(location, options, hints)
-        attempt.name, attempt.size = source.name, source.size
+        source = open_source(location, options, hints, progress)
+        attempt.name, attempt.size = source.name, source.size or attempt.size
         origin = source.origin(progress)
         taking = _Taking(registry, dataset, origin, time_column, _mode(mode), progress)
         taken = taking.take(_Unchanging(source), source.rows, lambda: _read_as(origin, source))
@@ -147,6 +150,7 @@ class _Taking:
         self._contract = registry.contracts.newest(dataset)
         self._mode = mode or (self._contract.contract.mode if self._contract else ContractMode.REFUSE)
         self._before = latest(registry, dataset)
+        self._started = time.monotonic()
 
     def take(self, rows: _Rows, total: int, origin: Callable[[], Origin]) -> _Taken:
         """Store the rows; `origin` is asked once they are all read."""
@@ -197,7 +201,7 @@ class _Taking:
                     total=total,
                     progress=paced.progress,
                 )
-                return msgspec.structs.replace(staged, origin=origin())
+                return msgspec.structs.replace(staged, origin=origin(), seconds=time.monotonic() - self._started)
             except Restarted:
                 continue
 
@@ -255,7 +259,14 @@ def _on_record(registry: Registry, dataset: str, name: str) -> Iterator[_Attempt
         reason = "cancelled" if is_cancelled else str(error) or type(error).__name__
         seconds = time.monotonic() - started
         registry.datasets.record_failure(
-            dataset, attempt.name, reason, seconds, size=attempt.size, is_cancelled=is_cancelled
+            dataset,
+            attempt.name,
+            reason,
+            seconds,
+            size=attempt.size,
+            is_cancelled=is_cancelled,
+            user=user_name(),
+            host=platform.node(),
         )
         raise
 
@@ -326,13 +337,12 @@ def _mode(mode: ContractMode | str | None) -> ContractMode | None:
         raise InvalidInput(f"{mode!r} is no mode of a contract.", hint=f"Modes are {known}.") from None
 
 
-def _name_of(location: Path | str) -> str:
-    """What an attempt is called before its source is open; never with the password of a database."""
-    text = str(location)
-    if "://" not in text:
-        return Path(text).name
-    scheme, _, rest = text.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+def _size_of(location: Path | str) -> int:
+    """Bytes of a file, for the record of an attempt that fails before it is open; 0 for anything else."""
+    try:
+        return Path(location).stat().st_size if Path(location).is_file() else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def _read_as(origin: Origin, source: Source) -> Origin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from mlops_desktop.core.errors import Cancelled, InvalidInput
 from mlops_desktop.core.events import describe
 from mlops_desktop.core.progress import CancelToken
-from mlops_desktop.data.ingest import ingest
+from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.ingest import ingest, ingest_rows
+from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.data.read import read_table
 from mlops_desktop.data.sources import csv_files
 from mlops_desktop.registry import Registry
@@ -73,6 +76,65 @@ def test_a_cancelled_attempt_is_on_the_record(registry: Registry, tmp_path: Path
     with pytest.raises(Cancelled):
         ingest(registry, path, "t", progress=token.reporting_to(lambda *_: None))
     assert registry.journal.tail(1)[-1].payload["reason"] == "cancelled"
+
+
+def test_every_attempt_is_listed_with_what_came_of_it(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    ingest(registry, path, "t", note="first", tags=("raw", "march"))
+    assert ingest(registry, path, "t").outcome == "repeated"
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(InvalidInput):
+        ingest(registry, path, "t")
+    path.write_text("a,b\n1,2\n")
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        ingest(registry, path, "t", progress=token.reporting_to(lambda *_: None))
+    attempts = registry.datasets.attempts("t")
+    assert [attempt.outcome for attempt in attempts] == ["cancelled", "failed", "repeated", "stored"]
+    assert [attempt.rows for attempt in attempts] == [0, 0, 2, 2]
+    assert all(attempt.size and attempt.origin == "t.csv" and attempt.actor for attempt in attempts)
+    marks = registry.datasets.marks("t@1")
+    assert (marks.note, marks.tags) == ("first", ("raw", "march"))
+
+
+def test_the_password_of_a_database_is_not_on_record(registry: Registry):
+    with pytest.raises(InvalidInput):
+        ingest(
+            registry, "nothing://ana:secret@host/flights?password=secret", "t", options=ReadOptions(query="SELECT 1")
+        )
+    event = registry.journal.tail(1)[-1]
+    assert event.kind == "dataset.ingest.failed"
+    assert "secret" not in str(event)
+
+
+def test_the_time_column_stays_what_it_was(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("at,n\n2013-01-01T00:00:00Z,1\n")
+    ingest(registry, path, "t", time_column="at")
+    path.write_text("at,n\n2013-01-01T00:00:00Z,1\n2013-01-02T00:00:00Z,2\n")
+    profile = read_profile(registry, ingest(registry, path, "t").version)
+    assert (profile.time_column, profile.time_end) == ("at", "2013-01-02T00:00:00Z")
+    path.write_text("n\n1\n")
+    assert read_profile(registry, ingest(registry, path, "t").version).time_column == ""
+
+
+def test_columns_are_read_in_the_types_that_they_had(registry: Registry, tmp_path: Path):
+    ingest_rows(registry, pa.table({"code": ["01", "02"], "n": pa.array([1, 2], pa.int32())}), "t")
+    path = tmp_path / "t.csv"
+    path.write_text("code,n\n03,4\n")
+    version = ingest(registry, path, "t").version
+    assert [column.storage for column in version.schema.columns] == ["string", "int32"]
+    assert read_table(registry, version).to_pylist() == [{"code": "03", "n": 4}]
+
+
+def test_progress_says_how_many_rows_and_how_fast(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1234,5678\n" * 200_000)
+    said: list[str] = []
+    ingest(registry, path, "t", progress=lambda fraction, message="": said.append(message))
+    assert re.fullmatch(r"200,000 rows, [\d,]+ MB/s", said[-1])
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(registry: Registry, tmp_path: Path):
