@@ -44,7 +44,7 @@ def flights_table(rows: int, seed: int = 7) -> pa.Table:
     for name, limit in limits.items():
         columns[name] = pa.array(random.integers(0, limit, rows))
     for name in ("temp", "wind", "humid", "pressure", "visib"):
-        columns[name] = pa.array(np.round(random.normal(50, 12, rows), 2), mask=random.random(rows) < 0.05)
+        columns[name] = pa.array(np.round(np.abs(random.normal(50, 12, rows)), 2), mask=random.random(rows) < 0.05)
     return pa.table(columns)
 
 
