@@ -10,7 +10,7 @@ from mlops_desktop.core.contracts import Contract, ContractMode, ContractReport,
 from mlops_desktop.core.datasets import Attempt, DatasetAlias, DatasetVersion, Marks, Tombstone, Watch
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.core.sources import ReadOptions, SourcePreview
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,6 +38,15 @@ class Data:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+
+    # Looking
+
+    def preview_source(self, location: Path | str, options: ReadOptions = STANDARD, rows: int = 100) -> SourcePreview:
+        """The first rows of a source and how its columns would be read; what is wrong with it is in `problem`."""
+        from mlops_desktop.data.sources.preview import preview_source
+        from mlops_desktop.pipelines.log_source import located
+
+        return preview_source(located(self._registry, location), options, rows)
 
     # Writing
 

@@ -60,6 +60,7 @@ class Source(Struct):
     sheets: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     notes: dict[str, str] = {}
+    _start: Callable[[], pa.RecordBatch] | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -67,6 +68,10 @@ class Source(Struct):
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(self._batches())
+
+    def start(self) -> pa.RecordBatch | None:
+        """The first rows by as much as was looked at already; None where that takes reading."""
+        return self._start() if self._start else None
 
     def origin(self, progress: Progress = no_progress) -> Origin:
         found = self.identity.origin(progress)

@@ -33,7 +33,8 @@ from mlops_desktop.data.sources.numbers import PLAIN
 from mlops_desktop.data.sources.readings import AS_TEXT, TEXT, Reading, as_type, asked, candidates, meant
 
 _BLOCK = 1 << 22
-_SAMPLE = 1 << 21
+_SAMPLE = 1 << 20
+_FIRST_ROWS = 1000
 _LARGEST_BLOCK = 1 << 28
 _COLUMN = re.compile(r"In CSV column #(\d+)")
 _VALUE = re.compile(r"invalid value ('.*')$", re.DOTALL)
@@ -66,7 +67,7 @@ class CsvFile:
         self.notes: dict[str, str] = {}
         self._rules = Rules()
         self._readings: dict[int, Reading] = {}
-        texts = self._start()
+        texts = self._first_texts()
         values = {at: meant(column) for at, column in texts.items()}
         plain = {at: best_of(texts[at], values[at], _PLAIN) for at in texts if not self._asked(at)}
         names = self._layout.columns
@@ -79,6 +80,7 @@ class CsvFile:
             is_plain = at in plain and names[at] not in self._hints and self._rules == Rules()
             fitting = plain[at] if is_plain else best_of(texts[at], values[at], self._ladder(at))
             self._settle(at, fitting, values[at])
+        self._first = [column.slice(0, _FIRST_ROWS) for column in texts.values()]
 
     @property
     def schema(self) -> pa.Schema:
@@ -119,6 +121,14 @@ class CsvFile:
         if not rows:
             raise self._without_rows()
 
+    def start(self) -> pa.RecordBatch:
+        """The first rows, without reading again."""
+        parsed = [
+            column if reading is AS_TEXT else reading.parse(meant(column))
+            for reading, column in zip(self._readings.values(), self._first, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(parsed, schema=self.schema)
+
     def estimated_rows(self) -> int:
         """From the line breaks in its first block; for progress alone."""
         with self._path.open("rb") as file:
@@ -127,14 +137,14 @@ class CsvFile:
 
     # What pyarrow's reader is asked for
 
-    def _stream(self, *, seek_zeros: bool = False) -> CsvStream:
+    def _stream(self, *, seek_zeros: bool = False, limit: int = 0) -> CsvStream:
         dialect = self._layout.dialect
-        return CsvStream(self._path, self._layout.encoding, dialect.delimiter, dialect.quote, seek_zeros=seek_zeros)
+        return CsvStream(self._path, self._layout.encoding, dialect, seek_zeros=seek_zeros, limit=limit)
 
-    def _reading(self, most: int = _LARGEST_BLOCK) -> pacsv.ReadOptions:
+    def _reading(self) -> pacsv.ReadOptions:
         dialect = self._layout.dialect
         return pacsv.ReadOptions(
-            block_size=min(self._block, most),
+            block_size=self._block,
             column_names=[str(at) for at in range(len(self._layout.names))],
             skip_rows=dialect.skip_rows,
             skip_rows_after_names=int(dialect.has_header),
@@ -163,28 +173,28 @@ class CsvFile:
             decimal_point=self._rules.style.decimal,
         )
 
-    def _start(self) -> dict[int, pa.Array]:
+    def _first_texts(self) -> dict[int, pa.Array]:
         """The texts of the first block, by column."""
         positions = list(self._layout.columns)
-        batch = next(self._texts(positions, _SAMPLE), None)
+        batch = next(self._texts(positions, is_start=True), None) or next(self._texts(positions), None)
         if batch is None:
             raise self._without_rows()
         return dict(zip(positions, batch.columns, strict=True))
 
-    def _texts(self, positions: list[int], block: int = _LARGEST_BLOCK) -> Iterator[pa.RecordBatch]:
-        """Some columns as texts. Raises `InvalidInput` where the file is no table."""
+    def _texts(self, positions: list[int], *, is_start: bool = False) -> Iterator[pa.RecordBatch]:
+        """Some columns as texts, of the file or of its start. Raises `InvalidInput` where it is no table."""
         converting = self._converting(dict.fromkeys(positions, TEXT))
         is_begun = False
         try:
             with (
-                self._stream() as stream,
-                pacsv.open_csv(stream, self._reading(block), self._parsing(), converting) as reader,
+                self._stream(limit=_SAMPLE if is_start else 0) as stream,
+                pacsv.open_csv(stream, self._reading(), self._parsing(), converting) as reader,
             ):
                 for batch in reader:
                     is_begun = True
                     yield batch
         except pa.ArrowInvalid as error:
-            if is_begun or not (block < self._block or self._has_larger_block(error)):
+            if is_begun or not (is_start or self._has_larger_block(error)):
                 raise self._refusal(error) from error
             yield from self._texts(positions)
 

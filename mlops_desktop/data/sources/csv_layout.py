@@ -54,19 +54,15 @@ class Layout(Struct, frozen=True):
 
 def found_layout(path: Path, options: ReadOptions, encoding: str = "") -> Layout:
     """Look at the start of a file; `encoding` is what it turned out to have. Raises `InvalidInput`."""
-    with path.open("rb") as file:
-        start = file.read(SAMPLE)
-    check_is_text(start, path.name)
-    encoding = encoding or (known_encoding(options.encoding, start) if options.encoding else found_encoding(start))
+    encoding = encoding or _encoding(path, options)
     text = start_of(path, encoding)
-    preferred = "\t" if path.suffix.lower() in _TABBED else ""
-    dialect = found_dialect(text, options, preferred)
+    dialect = found_dialect(text, options, _preferred(path))
     first = header_of(text, dialect)
     if not first:
         raise InvalidInput(f"{path.name} is empty.", hint="Give a file with a header and rows.")
-    if any("�" in name for name in first):
+    if any("\ufffd" in name for name in first):
         raise not_in_encoding(path, encoding)
-    names = first if dialect.has_header else [f"column_{position}" for position in range(1, len(first) + 1)]
+    names = _names(first, dialect)
     return Layout(
         encoding,
         dialect,
@@ -75,6 +71,42 @@ def found_layout(path: Path, options: ReadOptions, encoding: str = "") -> Layout
         options.nulls or NULLS,
         tuple(_warnings(encoding, dialect, options)),
     )
+
+
+def raw_rows(
+    path: Path, options: ReadOptions, rows: int
+) -> tuple[list[str], list[tuple[str | None, ...]], ReadOptions]:
+    """The names and first rows of a text that cannot be read as a table, each as wide as the first, and the settings
+    found out as far as possible."""
+    try:
+        encoding = _encoding(path, options)
+        text = start_of(path, encoding)
+        dialect = found_dialect(text, options, _preferred(path))
+    except (InvalidInput, OSError):
+        return [], [], options
+    found = rows_of(text, dialect.delimiter, dialect.quote, rows + 1, dialect.skip_rows)
+    names = _names(found[0], dialect) if found else []
+    cells = [
+        tuple(row[at] if at < len(row) else None for at in range(len(names)))
+        for row in found[int(dialect.has_header) :][:rows]
+    ]
+    layout = Layout(encoding, dialect, tuple(names), {}, options.nulls or NULLS)
+    return names, cells, layout.settings(options)
+
+
+def _encoding(path: Path, options: ReadOptions) -> str:
+    with path.open("rb") as file:
+        start = file.read(SAMPLE)
+    check_is_text(start, path.name)
+    return known_encoding(options.encoding, start) if options.encoding else found_encoding(start)
+
+
+def _preferred(path: Path) -> str:
+    return "\t" if path.suffix.lower() in _TABBED else ""
+
+
+def _names(first: list[str], dialect: Dialect) -> list[str]:
+    return first if dialect.has_header else [f"column_{position}" for position in range(1, len(first) + 1)]
 
 
 def start_of(path: Path, encoding: str) -> str:

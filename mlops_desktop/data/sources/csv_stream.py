@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_desktop.data.sources.dialect import Dialect
 from mlops_desktop.data.sources.encoding import Utf8Stream
 
 _EDGE = 64
@@ -22,15 +23,27 @@ class CsvStream(Utf8Stream):
         quotes: how many quote characters passed; where they are odd at the end, one was never closed.
     """
 
-    def __init__(self, path: Path, encoding: str, delimiter: str, quote: str, *, seek_zeros: bool) -> None:
+    def __init__(self, path: Path, encoding: str, dialect: Dialect, *, seek_zeros: bool, limit: int) -> None:
+        """`limit` is for a look at the start: about so many bytes, in whole lines; all of them where it is 0."""
         super().__init__(path, encoding)
+        self._limit = limit
         self.has_leading_zeros = False
         self.quotes = 0
-        self._quote = ord(quote) if quote else 0
-        edges = re.escape(delimiter + quote) + r"\r\n"
+        self._quote = ord(dialect.quote) if dialect.quote else 0
+        edges = re.escape(dialect.delimiter + dialect.quote) + r"\r\n"
         self._zeros = rf"[{edges}][-+]?0[0-9]+[{edges}]"
         self._seek_zeros = seek_zeros
         self._edge = b"\n"
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._limit:
+            return super().read(size)
+        if self._limit < 0:
+            return b""
+        wanted, self._limit = min(size, self._limit), -1
+        block = super().read(wanted)
+        cut = block.rfind(b"\n") + 1 if len(block) == wanted else 0
+        return block[:cut] if cut else block
 
     def seen(self, block: bytes) -> None:
         if self._quote:

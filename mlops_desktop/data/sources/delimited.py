@@ -33,5 +33,6 @@ def open_delimited(path: Path, options: ReadOptions, hints: pa.Schema | None = N
         settings=file.settings,
         warnings=file.warnings,
         notes=dict(file.notes),
+        _start=file.start,
     )
     return source

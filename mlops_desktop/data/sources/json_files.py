@@ -57,6 +57,7 @@ class JsonFile:
         self._unhinted: set[str] = set()
         self._mixed: set[str] = set()
         self._is_all_known = False
+        self._first = (0, 0)
         self._learn(block for block, _ in zip(self._blocks(), range(1), strict=False))
         check_names(list(self._kinds), path.name)
 
@@ -92,9 +93,8 @@ class JsonFile:
 
     def estimated_rows(self) -> int:
         """From the first block; for progress alone."""
-        block = next(self._blocks())
-        rows = len(next(iter(self._flattener.table(block).values()), []))
-        return max(1, round(rows * self._path.stat().st_size / max(len(block.text), 1)))
+        rows, size = self._first
+        return max(1, round(rows * self._path.stat().st_size / max(size, 1)))
 
     def _blocks(self) -> Iterator[Block]:
         if self._layout.kind == "whole":
@@ -105,7 +105,9 @@ class JsonFile:
         """Take the columns and their types from some blocks."""
         fittings: dict[str, Fitting] = {}
         for block in blocks:
-            for name, column in self._flattener.table(block).items():
+            columns = self._flattener.table(block)
+            self._first = self._first if any(self._first) else (len(next(iter(columns.values()), ())), len(block.text))
+            for name, column in columns.items():
                 before = self._kinds.get(name, pa.null())
                 self._kinds[name] = common_type(before, column.type)
                 if self._kinds[name] == TEXT and not {before, column.type} <= {TEXT, pa.null()}:
@@ -147,7 +149,7 @@ class JsonFile:
             self._unhinted.add(misfit)
         elif not self._is_all_known:
             self._is_all_known = True
-            self._kinds, self._times = {}, {}
+            self._kinds, self._times = dict.fromkeys(self._kinds, pa.null()), {}
             self._learn(self._blocks())
         else:
             self._kinds[misfit] = TEXT

@@ -57,7 +57,7 @@ class Flattener:
         if not times:
             return table
         self._texts |= times
-        return self._parsed(text)
+        return self._parsed(text).select(table.column_names)
 
     def _parsed(self, text: bytes) -> pa.Table:
         parsing = pajson.ParseOptions(explicit_schema=pa.schema(list(self._texts.items())), newlines_in_values=True)
