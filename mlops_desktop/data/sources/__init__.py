@@ -15,10 +15,11 @@ from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.sources.archives import EXTENSIONS
 from mlops_desktop.data.sources.base import Restarted, Source
+from mlops_desktop.data.sources.credentials import without_password
 from mlops_desktop.data.sources.databases import DIALECTS, open_database
 from mlops_desktop.data.sources.folders import open_path
 
-__all__ = ["EXTENSIONS", "Restarted", "Source", "open_source", "read_source", "register_scheme"]
+__all__ = ["EXTENSIONS", "Restarted", "Source", "name_of", "open_source", "read_source", "register_scheme"]
 
 STANDARD = ReadOptions()
 
@@ -45,12 +46,27 @@ def open_source(
     """
     if isinstance(location, Path):
         return open_path(location, options, hints, progress)
-    scheme = location.partition(":")[0].partition("+")[0].lower()
+    scheme = _scheme_of(location)
     if scheme in _SCHEMES:
         return _SCHEMES[scheme](location, options, hints)
     if "://" in location:  # not shown: it may hold a password
         raise InvalidInput(f"There is no kind of source named {scheme}:.", hint=f"Known are {', '.join(_SCHEMES)}.")
     return open_path(Path(location), options, hints, progress)
+
+
+def name_of(location: Path | str) -> str:
+    """What a location is called where it is recorded: never with the password of a database."""
+    text = str(location)
+    if "://" not in text and _scheme_of(text) not in _SCHEMES:
+        return Path(text).name
+    try:
+        return without_password(text)
+    except InvalidInput:
+        return f"{_scheme_of(text)}:…" if "@" in text or "=" in text else text
+
+
+def _scheme_of(location: str) -> str:
+    return location.partition(":")[0].partition("+")[0].lower()
 
 
 def read_source(location: Path | str, options: ReadOptions = STANDARD, hints: pa.Schema | None = None) -> pa.Table:

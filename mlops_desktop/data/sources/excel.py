@@ -9,6 +9,7 @@ otherwise holds no texts.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import time, timedelta
@@ -22,9 +23,11 @@ from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.schema import check_names
 from mlops_desktop.data.sources.base import NULLS, FileIdentity, Source, some_rows
+from mlops_desktop.data.sources.cellerrors import error_cells
 from mlops_desktop.data.sources.shaping import shaped
 from mlops_desktop.data.sources.values import ARROW, Kind, array_of, common_kind, kinds_of
 
+WORKBOOK_BYTES = 8 << 30
 _BLOCK_ROWS = 8_192
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0"  # that of .xls; a packed workbook in one is encrypted
 _PACKED = (".xlsx", ".xlsm", ".xlsb")
@@ -35,6 +38,7 @@ def open_excel(path: Path, options: ReadOptions, hints: pa.Schema | None = None)
     """Open one sheet of a workbook. Raises `InvalidInput`."""
     identity = FileIdentity(path)
     _check_encryption(path)
+    _check_size(path)
     with _damage_said(path):
         from python_calamine import CalamineWorkbook, SheetTypeEnum
 
@@ -58,7 +62,7 @@ def open_excel(path: Path, options: ReadOptions, hints: pa.Schema | None = None)
             has_header=options.has_header is not False,
             nulls=options.nulls,
         ),
-        warnings=tuple(table.warnings),
+        warnings=(*table.warnings, *_said_errors(error_cells(path, name))),
         sheets=names,
     )
     return shaped(found, options)
@@ -160,7 +164,7 @@ class _ColumnFacts:
 
     def __init__(self, nulls: frozenset[str]) -> None:
         self._nulls = nulls
-        self._soft_nulls = nulls | set(NULLS)
+        self._soft_nulls = nulls | {"", *NULLS}
         self._are_whole = True
         self.kinds: set[Kind] = set()
         self.has_durations = False
@@ -220,6 +224,25 @@ def _chosen_sheet(path: Path, names: Sequence[str], asked: str) -> str:
     if asked and asked not in names:
         raise InvalidInput(f"{path.name} has no sheet {asked!r}.", hint=f"It has {', '.join(names)}.")
     return asked or names[0]
+
+
+def _said_errors(cells: int) -> Iterator[str]:
+    if cells:
+        is_one = cells == 1
+        yield f"{cells:,} {'cell holds' if is_one else 'cells hold'} an error such as #DIV/0!, read as a missing value."
+
+
+def _check_size(path: Path) -> None:
+    """Before it is unpacked in memory. Raises `InvalidInput`."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > WORKBOOK_BYTES:
+        raise InvalidInput(
+            f"{path.name} unfolds to more than {WORKBOOK_BYTES:,} bytes.",
+            hint="If you trust it, save its sheet as CSV and give that.",
+        )
 
 
 def _check_encryption(path: Path) -> None:

@@ -498,7 +498,7 @@ def test_no_file_of_the_workspace_ever_holds_the_password(postgres: Postgres, re
     origin = registry.datasets.get("t@latest").origin
     assert origin.name == postgres.url.replace(f":{SECRET_IN_URL}", "")
     broken = [postgres.url, postgres.url.replace("/postgres", ""), postgres.url.replace("127.0.0.1", "")]
-    for url in (*broken, f"postgre://ann:{SECRET_IN_URL}@db", f"postgresql://ann:{SECRET}@db"):
+    for url in (*broken, f"postgre://ann:{SECRET_IN_URL}@db", f"postgresql://ann:{SECRET}@db", "mysql:ann:s3cr3t@db"):
         with pytest.raises((InvalidInput, EnvironmentProblem)):
             ingest(registry, url, "t", options=query("select nope from nowhere"))
     files = [path for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
