@@ -269,7 +269,8 @@ def test_a_contract_is_saved_once_and_keeps_its_comments(registry: Registry):
 def test_a_process_that_dies_while_recording_leaves_both_versions_or_none(tmp_path: Path, where: str):
     code = (
         "import os, sys; from pathlib import Path; import pyarrow as pa;"
-        "import mlops_desktop.data.ingest as room; from mlops_desktop.data.contracts import save_contract;"
+        "import mlops_desktop.data.taking as room; from mlops_desktop.data.ingest import ingest_rows;"
+        "from mlops_desktop.data.contracts import save_contract;"
         "from mlops_desktop.registry import Registry;"
         "registry = Registry.create(Path(sys.argv[1]));"
         "save_contract(registry, 't', 'mode = \"quarantine\"\\n[columns.a]\\ntype = \"integer\"\\nmaximum = 5');"
@@ -279,7 +280,7 @@ def test_a_process_that_dies_while_recording_leaves_both_versions_or_none(tmp_pa
         "    calls.append(1)\n"
         "    return record(*given, **named)\n"
         "room.record_version = dying\n"
-        "room.ingest_rows(registry, pa.table({'a': [1, 9]}), 't')\n"
+        "ingest_rows(registry, pa.table({'a': [1, 9]}), 't')\n"
         "os._exit(9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "w"), where], check=False)
