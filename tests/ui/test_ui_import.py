@@ -35,7 +35,7 @@ TRIPS = (
     PreviewColumn("carrier", ColumnType.TEXT, "string"),
     PreviewColumn("delay", ColumnType.NUMBER, "double", "3 values do not fit"),
 )
-CELLS = (("2013-01-01 05:15:00", "UA", "11"), ("2013-01-01 05:29:00", "AA", None))
+CELLS = (("2013-01-01 05:15:00.000000", "UA", "11"), ("2013-01-01 05:29:00.000000", "AA", None)) * 50
 
 
 class Reader:
@@ -221,6 +221,20 @@ def test_a_source_that_cannot_be_read_says_why_and_keeps_its_settings(view: Work
     wizard.look.settings.skip_rows.setValue(6)
     qtbot.waitUntil(wizard.accept_button.isEnabled)
     assert wizard.look.stack.currentWidget() is wizard.look.table
+    wizard.reject()
+
+
+def test_rows_that_cannot_be_read_are_shown_as_they_come_under_the_reason(view: WorkspaceView, qtbot: QtBot) -> None:
+    reader = Reader(problem="trips.csv, line 7: 4 values where the header names 3 columns.")
+    wizard = opened(qtbot, view, reader, ImportRequest("/data/trips.csv", "flights"))
+    assert wizard.look.problem.accessibleName() == reader.shown.problem
+    assert wizard.look.stack.currentWidget() is wizard.look.table
+    assert not wizard.accept_button.isEnabled()
+    assert wizard.destination.changes.count() == 0, "what cannot be read is not compared"
+    reader.shown = Reader().shown
+    qtbot.mouseClick(wizard.look.problem.action, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(wizard.accept_button.isEnabled)
+    assert not wizard.look.problem.isVisible()
     wizard.reject()
 
 

@@ -44,6 +44,9 @@ class Look(QWidget):
         self.banner = Banner(Tone.WARNING, "", dismissible=False)
         self.banner.actionTriggered.connect(self._on_banner)
         self.banner.hide()
+        self.problem = Banner(Tone.CRITICAL, "", dismissible=False)
+        self.problem.actionTriggered.connect(self.retried.emit)
+        self.problem.hide()
         self.table = PreviewTable()
         self.table.typeChosen.connect(self._on_type)
         self.table.columnsChanged.connect(self.columnsChanged.emit)
@@ -55,6 +58,7 @@ class Look(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(t.SPACE_2)
+        column.addWidget(self.problem)
         column.addWidget(self.banner)
         column.addWidget(self.stack, 1)
 
@@ -85,6 +89,7 @@ class Look(QWidget):
         self._options, self._is_first = options, True
         self.settings.set_asked(structs.replace(options, names={}, columns=()))
         self.banner.hide()
+        self.problem.hide()
         self.sheet_field.hide()
         self.member_field.hide()
         self.table.show_preview((), ())
@@ -120,7 +125,9 @@ class Look(QWidget):
         self.settings_row.setVisible(seen.kind not in ("query", "prediction log"))
         self._show_parts(seen)
         self._show_warnings(seen.warnings)
-        if seen.problem or not seen.columns:
+        self.problem.setVisible(bool(seen.problem and seen.cells))
+        self.problem.set_message(Tone.CRITICAL, seen.problem, self.tr("Try again"))
+        if not seen.columns or (seen.problem and not seen.cells):
             self.state.show_error(
                 seen.problem or self.tr("There are no columns in it."),
                 title=self.tr("This cannot be read with these settings"),
@@ -130,7 +137,7 @@ class Look(QWidget):
             return
         self.table.show_preview(self._columns(seen), seen.cells)
         self.stack.setCurrentWidget(self.table)
-        self._is_first = False
+        self._is_first = self._is_first and bool(seen.problem)
 
     def _columns(self, seen: SourcePreview) -> list[ShownColumn]:
         names, left_out = self.table.names, self.table.left_out

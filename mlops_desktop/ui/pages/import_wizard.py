@@ -30,6 +30,8 @@ _DEBOUNCE_MS = 300
 _MINIMUM = (900, 600)
 _WISHED = (1160, 760)
 _EXACT_BELOW = 10_000
+_EXACT_FORMATS = ("parquet", "arrow")
+_KINDS = dict(FORMATS) | {"zip": "ZIP"}
 
 
 class ImportWizard(QDialog):
@@ -204,7 +206,8 @@ class ImportWizard(QDialog):
         self._show(seen)
 
     def _on_columns(self) -> None:
-        self.destination.set_columns(self.look.table.kept())
+        is_readable = self.seen is not None and not self.seen.problem
+        self.destination.set_columns(self.look.table.kept() if is_readable else {})
         self._check()
 
     # Going ahead
@@ -235,18 +238,28 @@ class ImportWizard(QDialog):
         self.said.setText(obstacle.strip() or self._extent())
 
     def _act(self) -> str:
-        rows = self.seen.rows if self.seen is not None and not self.seen.problem else 0
-        if not rows:
+        count = self._rows(self.seen) if self.seen is not None and not self.seen.problem else ""
+        if not count:
             return self.tr("Add the rows")
-        return self.tr("Add one row") if rows == 1 else self.tr("Add {n} rows").format(n=row_count(rows))
+        return self.tr("Add one row") if count == "1" else self.tr("Add {n} rows").format(n=count)
+
+    def _rows(self, seen: SourcePreview) -> str:
+        """How many rows there are, in words short enough for a button; empty where unknown."""
+        shown = len(seen.cells)
+        if 0 < shown < queries.PREVIEW_ROWS and not seen.problem:
+            return str(shown)
+        if not seen.rows:
+            return ""
+        if seen.settings.format in _EXACT_FORMATS:
+            return f"{seen.rows:,}" if seen.rows < _EXACT_BELOW else compact(seen.rows)
+        return self.tr("about {n}").format(n=compact(seen.rows)) if seen.rows < _EXACT_BELOW else compact(seen.rows)
 
     def _described(self, seen: SourcePreview) -> str:
-        titles = dict(FORMATS)
+        kind = " ".join(_KINDS.get(word, word) for word in seen.kind.split())
         size = f"{compact(seen.size)}B" if seen.size else ""
-        rows = self.tr("{n} rows").format(n=row_count(seen.rows)) if seen.rows else ""
-        return "  ·  ".join(
-            part for part in (titles.get(seen.kind, seen.kind[:1].upper() + seen.kind[1:]), size, rows) if part
-        )
+        count = self._rows(seen)
+        rows = self.tr("{n} rows").format(n=count) if count else ""
+        return "  ·  ".join(part for part in (kind[:1].upper() + kind[1:], size, rows) if part)
 
     def _extent(self) -> str:
         seen = self.seen
@@ -254,7 +267,7 @@ class ImportWizard(QDialog):
             return ""
         shown = len(seen.cells)
         text = self.tr("First {shown} rows, {columns} columns")
-        if seen.rows and seen.rows <= shown:
+        if shown < queries.PREVIEW_ROWS:
             text = self.tr("All {shown} rows, {columns} columns")
         return text.format(shown=shown, columns=f"{len(seen.columns):,}")
 
@@ -291,11 +304,6 @@ class ImportWizard(QDialog):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         QPainter(self).fillRect(self.rect(), current().background)
-
-
-def row_count(rows: int) -> str:
-    """Exact while it is short, else three digits and a prefix."""
-    return f"{rows:,}" if rows < _EXACT_BELOW else compact(rows)
 
 
 def open_wizard(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import structs
@@ -122,8 +122,7 @@ class Endings:
 
 def preview(workspace: Workspace, location: str, options: ReadOptions) -> SourcePreview:
     """The first rows of a source as they would be read."""
-    seen: SourcePreview = cast("Any", workspace.data).preview_source(location, options, PREVIEW_ROWS)
-    return seen
+    return workspace.data.preview_source(location, options, PREVIEW_ROWS)
 
 
 def remember_password(workspace: Workspace, url: str, password: str) -> str:  # noqa: ARG001 - the bridge gives it

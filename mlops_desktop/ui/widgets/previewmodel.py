@@ -68,7 +68,10 @@ class PreviewModel(QAbstractTableModel):
 
     def text(self, row: int, column: int) -> str | None:
         cells = self.cells[row]
-        return cells[column] if column < len(cells) else None
+        text = cells[column] if column < len(cells) else None
+        if text is not None and self.columns[column].type is ColumnType.TIME:
+            return text.removesuffix(".000000")
+        return text
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
