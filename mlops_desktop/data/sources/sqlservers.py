@@ -30,9 +30,9 @@ _KINDS: dict[str, dict[int, Kind]] = {
         1700: Kind.NUMBER, 1082: Kind.DATE, 1114: Kind.TIME, 1184: Kind.INSTANT, 25: Kind.TEXT, 1042: Kind.TEXT,
         1043: Kind.TEXT, 2950: Kind.TEXT,
     },
-    "mysql": {  # field types of the protocol
+    "mysql": {  # field types of the protocol; of 8, large integers, they do not say whether they have a sign
         0: Kind.NUMBER, 1: Kind.INTEGER, 2: Kind.INTEGER, 3: Kind.INTEGER, 4: Kind.NUMBER, 5: Kind.NUMBER,
-        7: Kind.TIME, 8: Kind.INTEGER, 9: Kind.INTEGER, 10: Kind.DATE, 12: Kind.TIME, 13: Kind.INTEGER,
+        7: Kind.TIME, 9: Kind.INTEGER, 10: Kind.DATE, 12: Kind.TIME, 13: Kind.INTEGER,
         246: Kind.NUMBER,
     },
     "sqlite": {},
@@ -77,10 +77,15 @@ class SqlDatabase:
             with engine.connect() as connection:
                 if self._dialect in _READ_ONLY:
                     connection.exec_driver_sql(_READ_ONLY[self._dialect])
+                driver = connection.connection.driver_connection
                 try:
                     yield connection
                 except GeneratorExit:  # nobody wants the other rows: do not fetch them, nor mind a dead server
+                    _abandon(driver)
                     connection.invalidate()
+                    raise
+                except BaseException:
+                    _abandon(driver)
                     raise
         except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
             raise explained(error, self._place) from error
@@ -119,6 +124,13 @@ class SqlDatabase:
         _, plus, driver = self._place.scheme.partition("+")
         scheme = f"{self._dialect}+{driver}" if plus else _DRIVERS[self._dialect]
         return make_url(self._place._replace(scheme=scheme).complete)
+
+
+def _abandon(driver: Any) -> None:
+    """Have PyMySQL not fetch the rest of the rows when it forgets them."""
+    result: Any = getattr(driver, "_result", None)
+    if getattr(result, "unbuffered_active", False):
+        result.unbuffered_active = False
 
 
 def sqlite_path(place: Location) -> Path:

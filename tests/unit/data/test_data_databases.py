@@ -509,15 +509,19 @@ def test_no_file_of_the_workspace_ever_holds_the_password(postgres: Postgres, re
 
 
 def test_a_server_that_goes_away_leaves_no_half_version(postgres: Postgres, registry: Registry):
-    source = iter(open_source(postgres.url, query("select k, x, s from many order by k")))
-    next(source)
-    postgres.kill()
+    reported: list[str] = []
+
+    def kill_at_first_report(fraction: float | None, message: str = "") -> None:
+        if not reported:
+            postgres.kill()
+        reported.append(message)
+
     try:
         with pytest.raises(EnvironmentProblem, match="cannot be read") as caught:
-            list(source)
+            every = query("select k from generate_series(1, 600000) k")
+            ingest(registry, postgres.url, "t", options=every, progress=kill_at_first_report)
+        assert reported
         assert SECRET not in str(caught.value)
-        with pytest.raises(EnvironmentProblem):
-            ingest(registry, postgres.url, "t", options=query("select * from many"))
         assert not registry.datasets.lines("t")
         assert registry.datasets.attempts("t", 10)[0].outcome == "failed"
     finally:
