@@ -17,6 +17,7 @@ from mlops_desktop.data.hashing import Words, value_words
 from mlops_desktop.data.pairing import Matched
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.sharing import Positions, Rows
+from mlops_desktop.data.somerows import indices
 from mlops_desktop.registry import Registry
 
 LIMIT = 1_000
@@ -94,7 +95,7 @@ def changes(
 
 
 def _rows(version: DatasetVersion, rows: Rows, positions: Positions) -> pa.Table:
-    return rows.at(positions) if len(positions) else to_arrow(version.schema).empty_table()
+    return rows.at(positions) if len(positions) else pa.Table.from_batches([], to_arrow(version.schema))
 
 
 def _cells(pair: Pair, matched: Matched) -> tuple[CellChange, ...]:
@@ -105,9 +106,10 @@ def _cells(pair: Pair, matched: Matched) -> tuple[CellChange, ...]:
     found = []
     for name in pair.layout.others:
         one, other = old.column(name), new.column(name)
-        rows = np.flatnonzero(_words(one, name, pair.layout.others) != _words(other, name, pair.layout.others)).tolist()
-        values = zip(rows, _values(one.take(rows)), _values(other.take(rows)), strict=True) if rows else ()
-        found += [(row, name, before, after) for row, before, after in values]
+        types = pair.layout.others
+        rows = np.flatnonzero(_words(one, name, types) != _words(other, name, types))
+        olds, news = (_values(column.take(indices(rows))) for column in (one, other))
+        found += [(row, name, before, after) for row, before, after in zip(rows.tolist(), olds, news, strict=True)]
     at = list(zip(matched.changed.at.tolist(), matched.changed_after.tolist(), strict=True))
     return tuple(
         CellChange(*at[row], keys[row], name, before, after)

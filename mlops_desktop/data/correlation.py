@@ -33,7 +33,7 @@ from mlops_desktop.data.read import iter_batches, resolve
 from mlops_desktop.registry import Registry
 
 MOST_COLUMNS = 60
-MOST_CATEGORIES = 100
+MOST_CATEGORIES = 256
 SAMPLE_ROWS = 50_000
 
 Array = NDArray[np.float64]

@@ -198,7 +198,7 @@ def _write_folder(temporary: Path, path: Path, target: Target, schema: pa.Schema
 def _by_file(rows: _Rows, schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
     """The batches of each file; one at least, so that a version without rows has its columns on record."""
     batches = iter(rows)
-    following = next(batches, pa.RecordBatch.from_pylist([], schema=schema))
+    following = next(batches, pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema))
 
     def of_file() -> Iterator[pa.RecordBatch]:
         nonlocal following

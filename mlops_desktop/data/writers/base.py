@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 
@@ -39,3 +40,15 @@ class Format(Struct, frozen=True):
     open: Callable[[BinaryIO, pa.Schema], Writer]
     most_rows: int = 0
     most_columns: int = 0
+
+
+def text(value: str) -> pa.Scalar:
+    """A text as kernels of Arrow take it; its own conversion would import pandas."""
+    content = value.encode()
+    bounds = len(content).to_bytes(8, "little")[:4]
+    return pa.StringArray.from_buffers(1, pa.py_buffer(bytes(4) + bounds), pa.py_buffer(content))[0]
+
+
+def without(column: pa.Array, is_lost: pa.Array) -> pa.Array:
+    """The column with nulls in some places."""
+    return pc.if_else(is_lost, pa.nulls(1, column.type)[0], column)

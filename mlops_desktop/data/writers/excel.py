@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.hashing import numpy_values
 from mlops_desktop.data.summary import per_second
-from mlops_desktop.data.writers.base import Format, Writer
+from mlops_desktop.data.writers.base import Format, Writer, text, without
 
 MOST_ROWS = 1_048_575
 MOST_COLUMNS = 16_384
@@ -66,7 +66,7 @@ class ExcelWriter(Writer):
     def _cells(self, field: pa.Field, column: pa.Array) -> list[Any]:
         kind = field.type
         if pa.types.is_string(kind):
-            column = self._lost(column, pc.equal(column, ""), f"texts of {field.name!r} are empty")
+            column = self._lost(column, pc.equal(column, text("")), f"texts of {field.name!r} are empty")
         if pa.types.is_floating(kind):
             column = self._lost(
                 column, pc.invert(pc.is_finite(column)), f"values of {field.name!r} are NaN or infinite"
@@ -83,7 +83,7 @@ class ExcelWriter(Writer):
         if not lost:
             return column
         self.losses[f"{{n}} {said} and were written as missing."] += lost
-        return pc.if_else(is_lost, None, column)
+        return without(column, is_lost)
 
     def _times(self, column: pa.Array) -> list[Any]:
         days = numpy_values(column).astype(np.float64) / per_second(str(column.type)) / 86_400 + _EPOCH
