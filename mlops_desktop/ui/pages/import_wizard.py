@@ -30,6 +30,7 @@ _DEBOUNCE_MS = 300
 _MINIMUM = (900, 600)
 _WISHED = (1160, 760)
 _EXACT_BELOW = 10_000
+_KILOBYTE = 1_000
 _EXACT_FORMATS = ("parquet", "arrow")
 _KINDS = dict(FORMATS) | {"zip": "ZIP"}
 
@@ -256,7 +257,8 @@ class ImportWizard(QDialog):
 
     def _described(self, seen: SourcePreview) -> str:
         kind = " ".join(_KINDS.get(word, word) for word in seen.kind.split())
-        size = f"{compact(seen.size)}B" if seen.size else ""
+        gap = " " if 0 < seen.size < _KILOBYTE else ""
+        size = f"{compact(seen.size)}{gap}B" if seen.size else ""
         count = self._rows(seen)
         rows = self.tr("{n} rows").format(n=count) if count else ""
         return "  ·  ".join(part for part in (kind[:1].upper() + kind[1:], size, rows) if part)
