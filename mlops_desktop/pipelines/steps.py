@@ -40,6 +40,20 @@ def check_request(pipeline: str, parameters: dict[str, Any]) -> None:
             f"The pipeline {pipeline} needs {' and '.join(known[pipeline].needs)}; {missing[0]} is missing.",
             hint=f"Add {missing[0]}=….",
         )
+    location = str(parameters.get("path", ""))
+    if "://" in location:
+        _refuse_password(location)
+
+
+def _refuse_password(url: str) -> None:
+    """What is queued is on record for good."""
+    from mlops_desktop.data.sources.credentials import taken_apart
+
+    if taken_apart(url).password:
+        raise InvalidInput(
+            "The address holds a password, and what is queued stays on record.",
+            hint="Keep the password in the system keyring, and give the address without it.",
+        )
 
 
 def register_all() -> None:

@@ -151,3 +151,11 @@ def test_a_pipeline_without_what_it_needs_is_refused(pipeline: str) -> None:
 def test_every_step_of_every_pipeline_is_known() -> None:
     register_all()
     assert {step for pipeline in PIPELINES for step in pipeline.steps} <= set(runner._steps)
+
+
+def test_an_address_with_a_password_is_not_queued():
+    secret = "hush"
+    with pytest.raises(InvalidInput, match="password") as refusal:
+        check_request("ingest", {"path": f"postgresql://me:{secret}@localhost/db", "dataset": "x"})
+    assert secret not in str(refusal.value)
+    check_request("ingest", {"path": "postgresql://me@localhost/db", "dataset": "x"})
