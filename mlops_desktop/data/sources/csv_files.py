@@ -225,7 +225,7 @@ class CsvFile:
         if reading is not AS_TEXT:
             self._by_text |= {at} if fitting.has_quoted_gaps else set()
             self._padded |= {at} if not self._asked(at) and _may_be_padded(reading, values) else set()
-        elif not self._asked(at) and name not in self._hints:
+        elif not self._asked(at) and self._hints.get(name) != TEXT:
             note = reason or why_text(values, self._rules, is_date=name in self._rules.unclear_dates)
             self.notes |= {name: note} if note else {}
 

@@ -51,7 +51,7 @@ class CsvStream(Utf8Stream):
         if self._seek_zeros and not self.has_leading_zeros:
             across = self._edge + (block[:_EDGE] or b"\n")
             self.has_leading_zeros = self._holds_zeros(across) or self._holds_zeros(block)
-            self._edge = block[-_EDGE:]
+            self._edge = (self._edge + block[-_EDGE:])[-_EDGE:]
 
     def _holds_zeros(self, block: bytes) -> bool:
         """Arrow's search runs without Python's lock, beside the reader."""

@@ -109,7 +109,7 @@ class JsonFile:
             self._first = self._first if any(self._first) else (len(next(iter(columns.values()), ())), len(block.text))
             for name, column in columns.items():
                 before = self._kinds.get(name, pa.null())
-                self._kinds[name] = common_type(before, column.type)
+                self._kinds[name] = _wider(before, column.type)
                 if self._kinds[name] == TEXT and not {before, column.type} <= {TEXT, pa.null()}:
                     self._mixed.add(name)
                 if pa.types.is_string(column.type):
@@ -135,7 +135,7 @@ class JsonFile:
         strange = next((name for name in columns if name not in self._kinds), "")
         for name in () if strange else self._kinds:
             column = columns.get(name, pa.nulls(rows))
-            if common_type(self._kinds[name], column.type) != self._kinds[name]:
+            if _wider(self._kinds[name], column.type) != self._kinds[name]:
                 return [], name
             try:
                 arrays.append(self._converted(name, column))
@@ -160,6 +160,11 @@ class JsonFile:
         if name in self._times and pa.types.is_string(column.type):
             column = self._times[name].parse(column)
         return pc.cast(column, self._kind(name))
+
+
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """The narrowest type that holds the values of both, as far as types tell."""
+    return pa.uint64() if {one, other} == {pa.int64(), pa.uint64()} else common_type(one, other)
 
 
 def _may_follow(found: pa.DataType, hint: pa.DataType) -> bool:

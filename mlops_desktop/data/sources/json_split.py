@@ -127,7 +127,7 @@ class _Records:
             rest = rest[used:]
             if is_end:
                 return
-        start = self._line + rest[: len(rest) - len(rest.lstrip())].count(b"\n")
+        start = self._line + rest[: len(rest) - len(rest.lstrip(b", \t\r\n"))].count(b"\n")
         raise InvalidInput(f"{self._name} ends in the middle of what begins in line {start}.", hint=_HINT)
 
     def _cut(self, text: bytes) -> tuple[bytes, int, bool]:

@@ -15,7 +15,7 @@ import pyarrow.json as pajson
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.sources.json_split import Block
-from mlops_desktop.data.sources.values import array_of, common_kind, kinds_of
+from mlops_desktop.data.sources.values import Kind, array_of, common_kind, kinds_of
 
 DEPTH = 5
 _INEXACT = 2.0**53
@@ -109,7 +109,9 @@ class Flattener:
         values = [_kept(value) if type(value) is int else value for value in values]
         kinds = kinds_of(values)
         kind = common_kind(kinds)
-        if len(kinds) > 1 and kind == "texts":
+        if kinds == {Kind.INTEGER, Kind.UNSIGNED}:
+            kind = Kind.UNSIGNED if min(value for value in values if value is not None) >= 0 else Kind.TEXT
+        if len(kinds) > 1 and kind is Kind.TEXT:
             self.mixed.add(self._name_of(path))
         return array_of(values, kind)
 

@@ -29,9 +29,9 @@ def numbers_of(texts: pa.Array, storage: pa.DataType, *, is_strict: bool = True)
     """Trimmed texts with a decimal point as numbers. Raises `pa.ArrowInvalid` where one is none or would lose digits.
 
     Digits with a zero before them, such as ZIP codes, are no number. An integer that a double cannot give back digit
-    by digit is none either.
+    by digit is none either. Where it is not strict, both are numbers.
     """
-    if pc.any(pc.match_substring_regex(texts, r"^[+-]?0\d+$|^[+-]?0[xX]")).as_py():
+    if is_strict and has_leading_zeros(texts):
         raise pa.ArrowInvalid("a value has leading zeros")
     values = pc.cast(texts, storage)
     if is_strict and pa.types.is_floating(storage):

@@ -31,6 +31,7 @@ _DATES = (
     "%d %b %Y", "%d/%b/%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
 )  # fmt: skip
 _CLOCKS = ("", "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S%z", "%H:%M:%S.%f%z", "%I:%M %p", "%I:%M:%S %p")
+_SHORTEST = len("1.1.2000")
 _BETWEEN = (" ", "T", ", ")
 
 
@@ -57,7 +58,10 @@ def other_order(form: str) -> str:
 
 def matching(text: str, formats: Iterable[str]) -> list[str]:
     """The formats that a text has the shape of."""
-    return [form for form in formats if re.fullmatch(_pattern(form), text.strip())]
+    text = text.strip()
+    if len(text) < _SHORTEST or not any(map(str.isdigit, text)):  # most texts, quickly
+        return []
+    return [form for form in formats if re.fullmatch(_pattern(form), text)]
 
 
 def check_formats(formats: Iterable[str]) -> None:
