@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_desktop.core.contracts import Contract, ContractMode, ContractReport, ContractVersion
-from mlops_desktop.core.datasets import Attempt, DatasetAlias, DatasetVersion, Marks, Tombstone, Watch
+from mlops_desktop.core.datasets import (
+    Attempt,
+    DatasetAlias,
+    DatasetVersion,
+    Marks,
+    Profile,
+    Tombstone,
+    VersionLine,
+    Watch,
+)
+from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions, SourcePreview
@@ -32,6 +42,9 @@ if TYPE_CHECKING:
 
 STANDARD = ReadOptions()
 
+Version = DatasetVersion | str
+"""A version itself, or a reference to it."""
+
 
 class Data:
     """The verbs for datasets. References are such as `flights@3`, `flights@latest` or `flights@sha:1f…`."""
@@ -41,12 +54,88 @@ class Data:
 
     # Looking
 
+    def datasets(self) -> list[VersionLine]:
+        """The latest version of each dataset, by name."""
+        return self._registry.datasets.newest()
+
+    def versions(self, dataset: str, *, include_archived: bool = False) -> list[VersionLine]:
+        """Versions of a dataset, newest first, without schema and origin. Raises `NotFound`."""
+        found = self._registry.datasets.lines(dataset, include_archived=include_archived)
+        if not found:
+            self._registry.datasets.get(dataset)  # says why there is none
+        return found
+
+    def version(self, reference: str) -> DatasetVersion:
+        """What is recorded about a version. Raises `NotFound`."""
+        return self._registry.datasets.get(reference)
+
+    def marks(self, reference: str) -> Marks:
+        """Note, tags, and whether it is archived. Raises `NotFound`."""
+        return self._registry.datasets.marks(reference)
+
     def preview_source(self, location: Path | str, options: ReadOptions = STANDARD, rows: int = 100) -> SourcePreview:
         """The first rows of a source and how its columns would be read; what is wrong with it is in `problem`."""
         from mlops_desktop.data.sources.preview import preview_source
         from mlops_desktop.pipelines.log_source import located
 
-        return preview_source(located(self._registry, location), options, rows)
+        try:
+            return preview_source(located(self._registry, location), options, rows)
+        except InvalidInput as error:  # there is no such log
+            return SourcePreview(name=str(location), kind="", settings=options, problem=str(error))
+
+    # Reading
+
+    def read(
+        self, reference: Version, columns: Sequence[str] | None = None, between: Between | None = None
+    ) -> pd.DataFrame:
+        """The rows of a version, in order; integers and booleans with missing values get pandas' nullable types.
+
+        `between` is a column of times, a start and an end, for example `("at", "2013-01-01", "2013-02-01")`: from the
+        start up to but not including the end; None leaves a side open, a moment without a zone is in UTC.
+        Raises `NotFound`, `InvalidInput` for unknown columns, `Damaged`; so do the verbs below.
+        """
+        from mlops_desktop.data.frames import as_frame
+
+        return as_frame(self.table(reference, columns, between))
+
+    def table(
+        self, reference: Version, columns: Sequence[str] | None = None, between: Between | None = None
+    ) -> pa.Table:
+        """Like `read`, as an Arrow table, with the types that are stored."""
+        from mlops_desktop.data.read import read_table
+
+        return read_table(self._registry, reference, columns=columns, between=between)
+
+    def batches(
+        self, reference: Version, columns: Sequence[str] | None = None, between: Between | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Like `table`, a piece at a time, for versions that do not fit into memory."""
+        from mlops_desktop.data.read import iter_batches
+
+        return iter_batches(self._registry, reference, columns=columns, between=between)
+
+    def rows(
+        self, reference: Version, offset: int = 0, limit: int = 100, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Rows `offset` to `offset + limit`, counted from 0; reads only the objects that they are in."""
+        from mlops_desktop.data.read import preview
+
+        return preview(self._registry, reference, offset, limit, columns=columns)
+
+    def profile(self, reference: DatasetVersion | str) -> Profile:
+        """Counts, quantiles, moments, histogram and most frequent values per column; spans of the time column."""
+        from mlops_desktop.data.read import profile
+
+        return profile(self._registry, reference)
+
+    def correlation(
+        self, reference: Version, columns: Sequence[str] | None = None, *, progress: Progress = no_progress
+    ) -> Correlation:
+        """How strongly columns go together: numbers by Pearson and Spearman, texts by Cramér's V. None takes all
+        columns that are fit for it, 60 at most."""
+        from mlops_desktop.data.correlation import correlation
+
+        return correlation(self._registry, reference, columns, progress=progress)
 
     # Writing
 
@@ -272,23 +361,10 @@ class Data:
 
     # Comparing
 
-    def correlation(
-        self,
-        reference: DatasetVersion | str,
-        columns: Sequence[str] | None = None,
-        *,
-        progress: Progress = no_progress,
-    ) -> Correlation:
-        """How strongly columns go together: numbers by Pearson and Spearman, texts by Cramér's V. None takes all
-        columns that are fit for it, 60 at most."""
-        from mlops_desktop.data.correlation import correlation
-
-        return correlation(self._registry, reference, columns, progress=progress)
-
     def difference(
         self,
-        before: DatasetVersion | str,
-        after: DatasetVersion | str,
+        before: Version,
+        after: Version,
         *,
         key: Sequence[str] | None = None,
         progress: Progress = no_progress,
@@ -303,8 +379,8 @@ class Data:
 
     def changes(
         self,
-        before: DatasetVersion | str,
-        after: DatasetVersion | str,
+        before: Version,
+        after: Version,
         *,
         key: Sequence[str] | None = None,
         limit: int = 1_000,
@@ -317,7 +393,7 @@ class Data:
 
     def export(
         self,
-        reference: DatasetVersion | str,
+        reference: Version,
         path: Path | str,
         *,
         format: str = "",
