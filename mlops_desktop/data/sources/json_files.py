@@ -85,7 +85,7 @@ class JsonFile:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for block in self._blocks():
-            arrays, misfit = self._fitted(self._flattener.table(block))
+            arrays, misfit = self._fitted(*self._flattener.table(block))
             if misfit:
                 self._widen(misfit)
                 raise Restarted
@@ -105,8 +105,8 @@ class JsonFile:
         """Take the columns and their types from some blocks."""
         fittings: dict[str, Fitting] = {}
         for block in blocks:
-            columns = self._flattener.table(block)
-            self._first = self._first if any(self._first) else (len(next(iter(columns.values()), ())), len(block.text))
+            rows, columns = self._flattener.table(block)
+            self._first = self._first if any(self._first) else (rows, len(block.text))
             for name, column in columns.items():
                 before = self._kinds.get(name, pa.null())
                 self._kinds[name] = _wider(before, column.type)
@@ -129,9 +129,9 @@ class JsonFile:
         hint = self._hints.get(name)
         return hint if hint is not None and name not in self._unhinted and _may_follow(found, hint) else found
 
-    def _fitted(self, columns: Columns) -> tuple[list[pa.Array], str]:
+    def _fitted(self, rows: int, columns: Columns) -> tuple[list[pa.Array], str]:
         """The columns in the types that they have now, or the name of the first that does not fit."""
-        rows, arrays = len(next(iter(columns.values()), ())), []
+        arrays = []
         strange = next((name for name in columns if name not in self._kinds), "")
         for name in () if strange else self._kinds:
             column = columns.get(name, pa.nulls(rows))
@@ -139,7 +139,7 @@ class JsonFile:
                 return [], name
             try:
                 arrays.append(self._converted(name, column))
-            except pa.ArrowInvalid:
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 return [], name
         return arrays, strange
 
@@ -157,7 +157,9 @@ class JsonFile:
             self._times.pop(misfit, None)
 
     def _converted(self, name: str, column: pa.Array) -> pa.Array:
-        if name in self._times and pa.types.is_string(column.type):
+        if name in self._times and not pa.types.is_null(column.type):
+            if not pa.types.is_string(column.type):
+                raise pa.ArrowInvalid("a value is no text, and so no time")
             column = self._times[name].parse(column)
         return pc.cast(column, self._kind(name))
 

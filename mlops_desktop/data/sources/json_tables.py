@@ -38,8 +38,8 @@ class Flattener:
         self.listed: set[str] = set()
         self.mixed: set[str] = set()
 
-    def table(self, block: Block) -> dict[str, pa.Array]:
-        """Columns by name. Raises `InvalidInput` where the block is no JSON, with line and column."""
+    def table(self, block: Block) -> tuple[int, dict[str, pa.Array]]:
+        """The number of rows, and the columns by name. Raises `InvalidInput` where the block is no JSON, with line and column."""
         try:
             table = self._read(block.text)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
@@ -47,7 +47,7 @@ class Flattener:
         found: dict[str, pa.Array] = {}
         for name in table.column_names:
             self._flat((name,), table[name].combine_chunks(), found)
-        return self._slowly(block) if any(map(_may_lose_digits, found.values())) else found
+        return self._slowly(block) if any(map(_may_lose_digits, found.values())) else (table.num_rows, found)
 
     def _read(self, text: bytes) -> pa.Table:
         """By pyarrow, which takes texts for times; they are read again as texts, as their zones would be lost."""
@@ -87,7 +87,7 @@ class Flattener:
             self._names[path] = name
         return self._names[path]
 
-    def _slowly(self, block: Block) -> dict[str, pa.Array]:
+    def _slowly(self, block: Block) -> tuple[int, dict[str, pa.Array]]:
         """By Python's parser, which takes what pyarrow's refuses: values of several types, large integers, NaN."""
         columns: dict[Path, list[Any]] = {}
         rows = 0
@@ -97,7 +97,7 @@ class Flattener:
                 column += [None] * (rows - len(column))
                 column.append(value)
             rows += 1
-        return {
+        return rows, {
             self._name_of(path): self._array(path, column + [None] * (rows - len(column)))
             for path, column in columns.items()
         }

@@ -108,6 +108,12 @@ def test_names_columns_and_types_are_obeyed(tmp_path: Path):
     assert source.settings.format == "json"
 
 
+def test_values_that_are_no_texts_make_times_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(json_files, "BLOCK", 32)
+    path = written(tmp_path, [{"a": "2013-01-01"}] * 5 + [{"a": 1}, {"a": True}] + [{}] * 20)
+    assert read_source(path)["a"].to_pylist() == ["2013-01-01"] * 5 + ["1", "true"] + [None] * 20
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
