@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -135,7 +136,10 @@ def _check_size(found: Format, rows: int, columns: int) -> None:
 
 
 class _Rows:
-    """The batches to write, neither tiny nor huge; counts the rows and reports how far it is."""
+    """The batches to write, neither tiny nor huge; counts the rows and reports how far it is.
+
+    The rate is that of the rows as they are in memory, whatever the format makes of them.
+    """
 
     def __init__(self, batches: Iterable[pa.RecordBatch], total: int, found: Format, progress: Progress) -> None:
         self._batches = batches
@@ -145,9 +149,11 @@ class _Rows:
         self.number = 0
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        started, size = time.monotonic(), 0
         for batch in _regrouped(self._batches):
-            self._progress(min(self.number / max(self._total, 1), 1.0), f"{self.number:,} rows written")
-            self.number += batch.num_rows
+            rate = f", {size / 1e6 / max(time.monotonic() - started, 1e-6):,.0f} MB/s" if size else ""
+            self._progress(min(self.number / max(self._total, 1), 1.0), f"{self.number:,} rows written{rate}")
+            self.number, size = self.number + batch.num_rows, size + batch.nbytes
             _check_size(self._format, self.number, 0)
             yield batch
 

@@ -8,7 +8,7 @@ from typing import Any
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.pipelines.runner import Pipeline, register_pipeline
 
-_MODULES = ("collect", "ingest_steps", "training_steps", "monitoring_steps", "score_steps")
+_MODULES = ("collect", "ingest_steps", "upkeep_steps", "training_steps", "monitoring_steps", "score_steps")
 
 PIPELINES = (
     Pipeline("ingest", "Store a source as a dataset version", ("ingest",), ("path", "dataset")),
@@ -26,6 +26,12 @@ PIPELINES = (
     ),
     Pipeline("monitor", "Judge what was served since the last look", ("collect", "monitor"), ("endpoint",)),
     Pipeline("score month", "Compare the loop with simple policies", ("collect", "score month"), ("endpoint", "month")),
+    Pipeline("export", "Write a dataset version to a file", ("export",), ("reference", "path")),
+    Pipeline("archive", "Move a dataset version into a file", ("archive",), ("reference", "path")),
+    Pipeline("restore", "Bring a dataset version back from a file", ("restore",), ("reference",)),
+    Pipeline("check contract", "Hold a stored version to a contract", ("check contract",), ("reference",)),
+    Pipeline("verify data", "Hash what is stored again", ("verify data",)),
+    Pipeline("collect unused", "Free the objects that nothing needs", ("collect unused",)),
 )
 
 
