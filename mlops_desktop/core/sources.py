@@ -12,7 +12,7 @@ class ReadOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
     Attributes:
         format: `csv`, `json`, `jsonl`, `parquet`, `arrow` or `excel`.
-        delimiter: one character between values of a delimited text; `quote`: the character around them.
+        delimiter: one character between values of a delimited text; `quote`: the character around them, or `none`.
         encoding: of text, as Python names it.
         decimal: `.` or `,`; `thousands`: the character that groups digits.
         has_header: whether the first row holds the names of the columns.
@@ -20,7 +20,7 @@ class ReadOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         nulls: texts that stand for a missing value, beside an empty one.
         date_formats: formats of `strptime`, tried in order for columns of times.
         types: by column, what it is read as: a `ColumnType`, or the name of a storage type such as `int32`.
-        names: by column as it comes, the name it gets.
+        names: by column as it comes, or by position such as `#3`, the name it gets.
         columns: those to read; empty for all.
         sheet: of a workbook, by name; empty for the first.
         member: which files of an archive, folder or glob to read, as a glob such as `2024-*.csv`.
