@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -30,7 +31,7 @@ from mlops_desktop.data.sources.csv_stream import CsvStream
 from mlops_desktop.data.sources.encoding import later_encoding, not_in_encoding
 from mlops_desktop.data.sources.fitting import Fitting, Rules, best_of, found_rules, why_text
 from mlops_desktop.data.sources.numbers import PLAIN
-from mlops_desktop.data.sources.readings import AS_TEXT, TEXT, Reading, as_type, asked, candidates, meant
+from mlops_desktop.data.sources.readings import AS_TEXT, DOUBLE, TEXT, Reading, as_type, asked, candidates, meant
 
 _BLOCK = 1 << 22
 _SAMPLE = 1 << 20
@@ -38,7 +39,6 @@ _FIRST_ROWS = 1000
 _LARGEST_BLOCK = 1 << 28
 _COLUMN = re.compile(r"In CSV column #(\d+)")
 _VALUE = re.compile(r"invalid value ('.*')$", re.DOTALL)
-_INEXACT = 2.0**53
 _PLAIN = candidates(PLAIN, ())
 _NO_TEXTS = pa.nulls(0, TEXT)
 
@@ -246,7 +246,7 @@ class CsvFile:
                 return reading.parse(meant(column))
             except pa.ArrowInvalid as error:
                 raise pa.ArrowInvalid(f"In CSV column #{at}: {error}") from error
-        if pa.types.is_floating(column.type) and not self._asked(at) and _largest(column) >= _INEXACT:
+        if not self._asked(at) and _holds_large(column):
             self._by_text.add(at)  # it may be an integer of more digits than a double holds: only its text tells
             raise Restarted
         return column
@@ -354,10 +354,13 @@ def _may_be_padded(reading: Reading, values: pa.Array) -> bool:
     return found["min"].as_py() == found["max"].as_py() and (found["min"].as_py() or 0) > 1
 
 
-def _largest(column: pa.Array) -> float:
-    found = pc.min_max(column)
-    low, high = found["min"].as_py(), found["max"].as_py()
-    return 0.0 if low is None else max(-low, high)
+def _holds_large(column: pa.Array) -> bool:
+    """Whether a finite double is so large that it may have been an integer of more digits; told by its exponent."""
+    if column.type != DOUBLE or not len(column):
+        return False
+    bits = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column)]
+    exponents = (bits >> 52) & 0x7FF
+    return bool(((exponents >= 1023 + 53) & (exponents < 0x7FF)).any())
 
 
 def _first_misfit(reading: Reading, values: pa.Array) -> int:
