@@ -39,7 +39,10 @@ class Flattener:
         self.mixed: set[str] = set()
 
     def table(self, block: Block) -> tuple[int, dict[str, pa.Array]]:
-        """The number of rows, and the columns by name. Raises `InvalidInput` where the block is no JSON, with line and column."""
+        """The number of rows, and the columns by name.
+
+        Raises `InvalidInput` where the block is no JSON, with line and column.
+        """
         try:
             table = self._read(block.text)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
