@@ -17,7 +17,8 @@ from mlops_desktop.serving.figures import GatewayStats
 from mlops_desktop.serving.gateway.calls import Codec
 from mlops_desktop.serving.gateway.clock import GatewayTime
 from mlops_desktop.serving.gateway.endpoints import Endpoints, LiveEndpoint
-from mlops_desktop.serving.gateway.http import HttpConnection, HttpError, Request
+from mlops_desktop.serving.gateway.faults import HttpError
+from mlops_desktop.serving.gateway.http import HttpConnection, Request
 from mlops_desktop.serving.gateway.meters import Meters
 from mlops_desktop.serving.gateway.plain import PlainCodec, decode_feedback
 from mlops_desktop.serving.gateway.predictions import Predictions, event_time

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from mlops_desktop.serving.gateway.http import HttpError
+from mlops_desktop.serving.gateway.faults import HttpError
 
 MAX_ROWS = 100_000
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Signature
-from mlops_desktop.serving.gateway.http import HttpError
+from mlops_desktop.serving.gateway.faults import HttpError
 
 _ACCEPTED: dict[ColumnType, tuple[frozenset[type], str]] = {
     ColumnType.NUMBER: (frozenset({int, float, bool, type(None)}), "a number"),

@@ -9,42 +9,32 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import httptools
-import msgspec
 from msgspec import Struct
 
+from mlops_desktop.serving.gateway.faults import HttpError
+
 JSON = b"application/json"
+
+_LARGE_BODY = 64 * 1024
 
 _REASONS = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
     405: b"Method Not Allowed", 408: b"Request Timeout", 411: b"Length Required", 413: b"Content Too Large",
     414: b"URI Too Long", 415: b"Unsupported Media Type", 431: b"Request Header Fields Too Large",
-    500: b"Internal Server Error", 503: b"Service Unavailable", 507: b"Insufficient Storage",
+    429: b"Too Many Requests", 500: b"Internal Server Error", 503: b"Service Unavailable", 507: b"Insufficient Storage",
 }  # fmt: skip
 
 
 class Limits(Struct, frozen=True):
-    """Sizes in bytes, times in seconds."""
+    """Sizes in bytes, times in seconds: between two parts of a request, for a whole one, and between two of them."""
 
     target: int = 8 * 1024
     headers: int = 32 * 1024
-    body: int = 32 * 1024 * 1024
+    body: int = 64 * 1024 * 1024
     pipelined: int = 16
     receive_seconds: float = 30.0
+    request_seconds: float = 180.0
     idle_seconds: float = 300.0
-
-
-class HttpError(Exception):
-    """An answer other than 200. `headers` are added to it."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[bytes, bytes] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = headers
-
-    @property
-    def body(self) -> bytes:
-        return msgspec.json.encode({"error": self.message})
 
 
 class Request:
@@ -84,7 +74,9 @@ class HttpConnection(asyncio.Protocol):
         self._is_closing = False
         self._is_paused = False
         self._is_draining = False
-        self._changed = time.monotonic()
+        self._is_ended = False
+        self._is_unread = False
+        self._changed = self._began = time.monotonic()
 
     # asyncio's callbacks
 
@@ -109,11 +101,36 @@ class HttpConnection(asyncio.Protocol):
         if self._fault is not None and self._current is None and not self._waiting:
             self._refuse(self._fault)
 
+    def eof_received(self) -> bool:
+        """The client sends nothing more, but may still read: it gets the answers it waits for."""
+        self._is_ended = True
+        if self._current is not None or self._waiting:
+            return True
+        if self._is_receiving:
+            self._refuse(HttpError(400, "The request ended before it was complete."))
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: make no more of them until it does."""
+        self._is_unread = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._is_unread = False
+        if self._transport is None or self._is_closing:
+            return
+        if not self._is_paused:
+            self._transport.resume_reading()
+        if self._current is None and not self._is_draining:
+            self._start_waiting()
+
     # httptools' callbacks
 
     def on_message_begin(self) -> None:
         self._incoming = Request()
         self._is_receiving = True
+        self._began = time.monotonic()
         self._parts = []
         self._body_size = self._header_size = 0
 
@@ -151,7 +168,7 @@ class HttpConnection(asyncio.Protocol):
         request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         request.received_ns = time.perf_counter_ns()
         self._parts = []
-        if self._current is None:
+        if self._current is None and not self._is_unread:
             self._start(request)
             return
         self._waiting.append(request)
@@ -177,8 +194,14 @@ class HttpConnection(asyncio.Protocol):
         request, self._current = self._current, None
         if self._transport is None or request is None:
             return
-        keep_alive = request.keep_alive and not self._is_closing
-        self._transport.write(_response(status, body, content_type, headers, keep_alive, request.method == b"HEAD"))
+        keep_alive = request.keep_alive and not self._is_closing and not (self._is_ended and not self._waiting)
+        head = _head(status, len(body), content_type, headers, keep_alive)
+        if request.method == b"HEAD":
+            self._transport.write(head)
+        elif len(body) > _LARGE_BODY:
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head + body)
         self._changed = time.monotonic()
         if not keep_alive:
             self._is_closing = True
@@ -189,24 +212,27 @@ class HttpConnection(asyncio.Protocol):
     def _start_waiting(self) -> None:
         """Go on with what was pipelined. A loop, as an answer given at once would otherwise recurse."""
         self._is_draining = True
-        while self._waiting and self._current is None and not self._is_closing:
+        while self._waiting and self._current is None and not (self._is_closing or self._is_unread):
             self._start(self._waiting.popleft())
         self._is_draining = False
         if self._waiting or self._transport is None or self._is_closing:
             return
         if self._is_paused:
             self._is_paused = False
-            self._transport.resume_reading()
+            if not self._is_unread:
+                self._transport.resume_reading()
         if self._fault is not None and self._current is None:
             self._refuse(self._fault)
 
     def respond_error(self, error: HttpError) -> None:
-        self.respond(error.status, error.body, headers=error.headers)
+        target = b"" if self._current is None else self._current.target
+        self.respond(error.status, error.body(target), headers=error.headers)
 
     def _refuse(self, fault: HttpError) -> None:
         if self._transport is not None and not self._is_closing:
             self._is_closing = True
-            self._transport.write(_response(fault.status, fault.body, JSON, fault.headers, False, False))
+            body = fault.body(self._incoming.target)
+            self._transport.write(_head(fault.status, len(body), JSON, fault.headers, False) + body)
             self._transport.close()
 
     def close_when_idle(self) -> None:
@@ -219,23 +245,18 @@ class HttpConnection(asyncio.Protocol):
         """Close a connection that keeps us waiting for the rest of a request, or that has long been idle."""
         if self._current is not None or self._transport is None:
             return
-        if self._is_receiving and now - self._changed > self._limits.receive_seconds:
+        is_slow = now - self._changed > self._limits.receive_seconds or now - self._began > self._limits.request_seconds
+        if self._is_receiving and is_slow:
             self._refuse(HttpError(408, "The rest of the request did not arrive in time."))
         elif now - self._changed > self._limits.idle_seconds:
             self._transport.close()
 
 
-def _response(
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    headers: Mapping[bytes, bytes] | None,
-    keep_alive: bool,
-    is_head: bool,
+def _head(
+    status: int, length: int, content_type: bytes, headers: Mapping[bytes, bytes] | None, keep_alive: bool
 ) -> bytes:
     extra = b"".join(b"%s: %s\r\n" % pair for pair in headers.items()) if headers else b""
     connection = b"" if keep_alive else b"Connection: close\r\n"
-    head = b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n" % (
-        status, _REASONS.get(status, b"Error"), content_type, len(body), connection, extra,
+    return b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n" % (
+        status, _REASONS.get(status, b"Error"), content_type, length, connection, extra,
     )  # fmt: skip
-    return head if is_head else head + body

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.serving.gateway.calls import Answer, Call, checked_rows
-from mlops_desktop.serving.gateway.http import HttpError
+from mlops_desktop.serving.gateway.faults import HttpError
 
 
 class PredictRequest(Struct):

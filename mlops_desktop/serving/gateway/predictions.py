@@ -13,7 +13,8 @@ from mlops_desktop.serving.gateway.calls import Answer, Call, Codec
 from mlops_desktop.serving.gateway.checks import columns_in_order
 from mlops_desktop.serving.gateway.clock import GatewayTime
 from mlops_desktop.serving.gateway.endpoints import LiveEndpoint
-from mlops_desktop.serving.gateway.http import HttpConnection, HttpError, Request
+from mlops_desktop.serving.gateway.faults import HttpError
+from mlops_desktop.serving.gateway.http import HttpConnection, Request
 from mlops_desktop.serving.gateway.meters import Meters
 from mlops_desktop.serving.gateway.pool import Job, QueueFull, VersionFailed
 from mlops_desktop.serving.gateway.routing import pick

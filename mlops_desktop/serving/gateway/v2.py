@@ -13,7 +13,7 @@ from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Runtime, Task
 from mlops_desktop.serving.config import ServedEndpoint, ServedVersion
 from mlops_desktop.serving.gateway.calls import Answer, Call, checked_rows
-from mlops_desktop.serving.gateway.http import HttpError
+from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.plain import decode_json
 
 ENTITY_INPUT = "entity_id"
