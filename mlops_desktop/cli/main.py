@@ -1,6 +1,7 @@
 """Entry of the command line: finds the command, opens the workspace, prints the answer.
 
-Exit codes: 0 done, 1 an error with a message that says what to do, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 something is wrong or was refused, with a message that says what to do, 2 wrong usage,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import sys
 from pathlib import Path
 
 from mlops_desktop import __version__
-from mlops_desktop.cli import data, demo, engine, journal, models, report, serving, window
-from mlops_desktop.cli.output import Answer, as_json, say
-from mlops_desktop.core.errors import AppError
+from mlops_desktop.cli import data, demo, engine, journal, models, report, serving, specs, window, workspaces
+from mlops_desktop.cli.output import Answer, as_json, note, say
+from mlops_desktop.core.errors import AppError, Cancelled
 
 WORKSPACE_VARIABLE = "MLOPS_WORKSPACE"
-_GROUPS = (window, demo, engine, data, models, serving, report, journal)
+_GROUPS = (window, demo, engine, workspaces, data, specs, models, serving, report, journal)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,7 +53,8 @@ def main(argv: list[str]) -> int:
         return _answered(arguments)
     except AppError as error:
         return _fail(error, as_json_wanted=getattr(arguments, "json", False))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancelled):
+        note("mlops-desktop: cancelled.")
         return 130
     except BrokenPipeError:
         # The reader went away, as `head` does. What is left to print has nowhere to go.

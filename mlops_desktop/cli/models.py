@@ -19,10 +19,8 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     rollback = add_command(commands, common, "rollback", _rollback, "end a canary, or return to the version before")
     rollback.add_argument("endpoint")
     rollback.add_argument("--reason", required=True)
-    lineage = add_command(
-        commands, common, "lineage", _lineage, "what made a dataset or model version, and what used it"
-    )
-    lineage.add_argument("version", help="for example flights@latest or late-arrival@production")
+    trace = add_command(commands, common, "lineage", lineage, "what made a dataset or model version, and what used it")
+    trace.add_argument("version", help="for example flights@latest or late-arrival@production")
     export = add_command(commands, common, "export", _export, "write a model version as an MLflow model folder")
     export.add_argument("version")
     export.add_argument("folder", type=Path)
@@ -67,7 +65,8 @@ def _rollback(arguments: argparse.Namespace) -> Answer:
     return Answer(version, f"{version.reference} serves {arguments.endpoint} alone.")
 
 
-def _lineage(arguments: argparse.Namespace) -> Answer:
+def lineage(arguments: argparse.Namespace) -> Answer:
+    """What made `arguments.version` and what used it."""
     found = open_workspace(arguments).data.lineage(arguments.version)
     lines = [found.reference]
     for title, sides in (("made by", found.made_by), ("used by", found.used_by)):

@@ -16,8 +16,9 @@ Run = Callable[[argparse.Namespace], Answer]
 def add_command(
     commands: Commands, common: argparse.ArgumentParser, name: str, run: Run, help_text: str
 ) -> argparse.ArgumentParser:
+    """A command that `run` carries out; it calls `arguments.wrong_usage(message)` for what the parser cannot see."""
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=[common], help=help_text, description=help_text)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, wrong_usage=parser.error)
     return parser
 
 

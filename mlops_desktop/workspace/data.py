@@ -69,6 +69,10 @@ class Data:
         """What is recorded about a version. Raises `NotFound`."""
         return self._registry.datasets.get(reference)
 
+    def line(self, reference: str) -> VersionLine:
+        """What a list shows of a version: its marks and the names that point at it. Raises `NotFound`."""
+        return self._registry.datasets.line(reference)
+
     def marks(self, reference: str) -> Marks:
         """Note, tags, and whether it is archived. Raises `NotFound`."""
         return self._registry.datasets.marks(reference)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from loop_kit import ENDPOINT, ROOT, make_served_workspace, program, without_qt
 
 from mlops_desktop.cli.main import build_parser, main
 from mlops_desktop.core.monitoring import Action, Cause, Severity
 from mlops_desktop.registry import Registry
+from mlops_desktop.workspace import Workspace
 
 Invoke = Callable[..., tuple[int, str, str]]
 
@@ -66,6 +69,25 @@ def commands(project: Path) -> dict[str, list[object]]:
         "data plan": [written_project(project)],
         "data apply": [written_project(project)],
         "data verify": [],
+        "data log": [],
+        "data lineage": ["trips@1"],
+        "data profile": ["trips@1", "--column", "carrier"],
+        "data diff": ["trips@1", "trips@1", "--rows", "5"],
+        "data tag": ["trips@1", "good"],
+        "data untag": ["trips@1", "good"],
+        "data note": ["trips@1", "by hand"],
+        "data alias": ["trips@1", "mine"],
+        "data unalias": ["trips", next_alias(project)],
+        "data contract infer": ["trips@1"],
+        "data contract save": ["trips", written_contract(project)],
+        "data contract show": ["trips"],
+        "data contract check": ["trips@1"],
+        "data contract history": ["trips"],
+        "data export": ["trips@1", project / "trips.csv", "--overwrite"],
+        "data archive": ["again@1"],
+        "data restore": ["again@1"],
+        "data delete": [next_to_delete(project), "--reason", "by test", "--yes"],
+        "data gc": ["--apply"],
         "spec save": [project / "project" / "late.toml"],
         "spec list": [],
         "spec show": ["late@1"],
@@ -101,6 +123,25 @@ def written_project(project: Path) -> Path:
     return folder
 
 
+def written_contract(project: Path) -> Path:
+    path = project / "trips.toml"
+    path.write_text('mode = "accept"\n', encoding="utf-8")
+    return path
+
+
+def next_alias(project: Path) -> str:
+    with contextlib.closing(Registry(project / "workspace")) as registry:
+        registry.datasets.set_alias("trips@1", "passing")
+    return "passing"
+
+
+def next_to_delete(project: Path) -> str:
+    with contextlib.closing(Workspace(project / "workspace")) as workspace:
+        made = workspace.data.add("passing", pa.table({"a": [len(workspace.data.attempts())]})).version
+    assert made is not None
+    return made.reference
+
+
 def next_queued(project: Path) -> str:
     registry = Registry(project / "workspace")
     found = registry.pipeline_runs.all(limit=1)[0].id
@@ -115,7 +156,10 @@ NOT_TRIED = {
 }
 NAMES = [
     "init", "trust", "status", "data list", "data versions", "data show", "data ingest", "data watch",
-    "data plan", "data apply", "data verify", "spec save", "spec list", "spec show", "runs",
+    "data plan", "data apply", "data verify", "data log", "data lineage", "data profile", "data diff", "data tag",
+    "data untag", "data note", "data alias", "data unalias", "data contract infer", "data contract save",
+    "data contract show", "data contract check", "data contract history", "data export", "data archive",
+    "data restore", "data delete", "data gc", "spec save", "spec list", "spec show", "runs",
     "models", "promote", "lineage", "export",
     "serve start", "serve status", "serve stop", "alerts list", "alerts acknowledge", "alerts resolve",
     "pipelines runs", "pipelines run", "pipelines cancel", "report", "card", "journal list", "journal verify",
@@ -125,12 +169,16 @@ NAMES = [
 
 def known_commands() -> set[str]:
     """Names of all commands, as the parser knows them."""
-    found: set[str] = set()
-    for action in build_parser()._subparsers._group_actions:  # type: ignore[union-attr]
-        for name, parser in action.choices.items():  # type: ignore[union-attr]
-            inner = [a for a in parser._actions if a.dest == f"{name} command"]
-            found |= {f"{name} {sub}" for a in inner for sub in a.choices} if inner else {name}
-    return found
+    return set(named(build_parser(), ""))
+
+
+def named(parser: argparse.ArgumentParser, name: str) -> Iterator[str]:
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for group in groups:
+        for inner, choice in group.choices.items():
+            yield from named(choice, f"{name} {inner}".strip())
+    if not groups:
+        yield name
 
 
 def test_every_command_is_tried_here() -> None:

@@ -1,14 +1,15 @@
-"""`data watch`, `data plan`, `data apply`: folders that are watched, and projects in files."""
+"""`data watch`: folders whose new files become versions."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import msgspec
+
+from mlops_desktop.cli.data.options import add_read_options, read_options
 from mlops_desktop.cli.output import Answer, note, say, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.core.datasets import Watch
@@ -16,9 +17,6 @@ from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.workspace import Workspace
-
-if TYPE_CHECKING:
-    from mlops_desktop.pipelines.plans import Plan
 
 
 def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
@@ -33,13 +31,7 @@ def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
     how.add_argument("--add", action="store_true", help="leave the folder to the engine")
     how.add_argument("--list", action="store_true", help="folders that the engine watches")
     how.add_argument("--remove", metavar="NAME", help="no longer watch a folder")
-    for name, run, help_text in (
-        ("plan", _plan, "what a project in files would change"),
-        ("apply", _apply, "make the workspace what a project in files says"),
-    ):
-        command = add_command(group, common, name, run, help_text)
-        command.add_argument("folder", type=Path, help="the one with project.toml in it")
-        command.add_argument("--ingest", action="store_true", help="also take in sources, by the engine")
+    add_read_options(watch)
 
 
 def _watch(arguments: argparse.Namespace) -> Answer:
@@ -60,6 +52,7 @@ def _watch(arguments: argparse.Namespace) -> Answer:
         pattern=arguments.pattern,
         dataset=arguments.dataset,
         time_column=arguments.time_column,
+        settings=msgspec.to_builtins(read_options(arguments)),
     )
     if arguments.add:
         added = workspace.data.watch(watch)
@@ -93,25 +86,3 @@ def _followed(workspace: Workspace, watch: Watch, *, once: bool, aloud: bool) ->
     failed = sum(run.state is not RunState.SUCCEEDED for run in done)
     text = f"{len(done) - failed:,} files taken in, {failed:,} failed."
     return Answer(done, text, 1 if failed else 0)
-
-
-def _plan(arguments: argparse.Namespace) -> Answer:
-    found = open_workspace(arguments).data.plan(arguments.folder, ingest=arguments.ingest)
-    count = len(found.to_do)
-    end = f"{count:,} to make with `mlops-desktop data apply`." if count else "Nothing to do."
-    return Answer(found, "\n".join([*_lines(found, with_diff=True), end]))
-
-
-def _apply(arguments: argparse.Namespace) -> Answer:
-    found = open_workspace(arguments).data.apply(arguments.folder, ingest=arguments.ingest)
-    end = f"{len(found.to_do):,} made." if found.to_do else "Nothing to do."
-    return Answer(found, "\n".join([*_lines(found, with_diff=False), end]))
-
-
-def _lines(plan: Plan, *, with_diff: bool) -> Iterator[str]:
-    yield f"Project {plan.project} in {plan.folder}" + (f", Git {plan.git}" if plan.git else "")
-    for change in plan.changes:
-        note = f" ({change.note})" if change.note else ""
-        yield f"  {change.action.value:6}  {change.kind} {change.name}{note}"
-        if with_diff and change.before:
-            yield from (f"            {line}" for line in change.diff.splitlines()[2:])
