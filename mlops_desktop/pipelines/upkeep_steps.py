@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mlops_desktop.core.contracts import ContractReport
+from mlops_desktop.core.progress import part_of
 from mlops_desktop.data import archiving, collection
 from mlops_desktop.data.contracts import check_version, from_toml
 from mlops_desktop.data.export import export
@@ -67,8 +68,8 @@ def _verdict(objects: int, damaged: int) -> str:
 @register_step("collect unused")
 def collect_unused(context: StepContext) -> Output:
     """Free the objects that nothing needs at the moment that it runs."""
-    plan = collection.plan_collection(context.registry)
-    collected = collection.collect(context.registry, plan, progress=context.progress)
+    plan = collection.plan_collection(context.registry, progress=part_of(context.progress, 0.0, 0.4))
+    collected = collection.collect(context.registry, plan, progress=part_of(context.progress, 0.4, 1.0))
     summary = f"{collected.objects:,} objects freed, {collected.size / 1e6:,.1f} MB"
     return {"collected": msgspec.to_builtins(collected), "summary": summary}
 
