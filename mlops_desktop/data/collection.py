@@ -20,7 +20,7 @@ from mlops_desktop.core.errors import Conflict, Damaged, NotFound
 from mlops_desktop.core.events import StoreCollected
 from mlops_desktop.core.progress import Progress, no_progress, part_of
 from mlops_desktop.data.manifests import read_manifest
-from mlops_desktop.data.verify import all_versions
+from mlops_desktop.data.verify import all_versions, packed_versions
 from mlops_desktop.registry import Registry
 from mlops_desktop.registry.objects import StoredFile
 
@@ -66,9 +66,10 @@ class Collected(Struct, frozen=True):
 
 def plan_collection(registry: Registry, *, progress: Progress = no_progress) -> CollectionPlan:
     """What could go now; nothing is changed. Raises `Conflict` where a version's manifest cannot be read."""
-    needed = _needed(registry, progress)
-    everything = set().union(*needed.values())
-    sorted_out = _Files(registry.objects.files(), everything)
+    with registry.objects.in_use():  # so that no other collection removes what is looked at
+        needed = _needed(registry, progress)
+        everything = set().union(*needed.values())
+        sorted_out = _Files(registry.objects.files(), everything)
     return CollectionPlan(
         unused=tuple(file.name for file in sorted_out.unused),
         size=_size(sorted_out.unused),
@@ -113,11 +114,6 @@ def objects_of(registry: Registry, version: DatasetVersion, *, is_packed: bool) 
     it can still be looked at, compared and restored."""
     own = {version.manifest, version.profile}
     return own if is_packed else own | {stored.sha256 for stored in read_manifest(registry, version).objects}
-
-
-def packed_versions(registry: Registry) -> set[str]:
-    """References of the versions whose rows are in an archive's file."""
-    return {line.reference for line in registry.datasets.lines(include_archived=True) if line.packed}
 
 
 def _needed(registry: Registry, progress: Progress) -> dict[str, set[str]]:

@@ -6,12 +6,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion
-from mlops_desktop.core.errors import AppError
+from mlops_desktop.core.errors import AppError, Damaged, NotFound
 from mlops_desktop.core.progress import Progress, no_progress, part_of
 from mlops_desktop.data.chunks import read_chunk
 from mlops_desktop.data.hashing import content_hash
@@ -73,26 +74,14 @@ def verify(
     `deep` also reads the rows of each chunk and compares their content id, which finds what was stored wrongly.
     """
     started = time.monotonic()
-    is_whole = versions is None
-    with registry.as_one():
-        chosen = all_versions(registry) if versions is None else list(versions)
-        needed = _Needed(registry, chosen)
-        if is_whole:
-            needed.add_all(registry)
+    needed = _Needed.of(registry, versions)
     problems, size = _hashed(registry, needed.users, part_of(progress, 0.0, 0.5 if deep else 1.0))
-    damaged = [
-        DamagedObject(sha256, role, problems[sha256], tuple(dict.fromkeys(names)))
-        for sha256, roles in needed.users.items()
-        if sha256 in problems
-        for role, names in roles.items()
-    ]
-    chunks = 0
+    wrong, chunks = list[DamagedObject](), 0
     if deep:
         wrong, chunks = _rebuilt(registry, needed.rows, set(problems), part_of(progress, 0.5, 1.0))
-        damaged += wrong
-    return Verification(
-        len(chosen), len(needed.users), tuple(damaged), size, chunks, round(time.monotonic() - started, 3)
-    )
+    damaged = _still_damaged(registry, versions, problems, wrong) if problems or wrong else ()
+    seconds = round(time.monotonic() - started, 3)
+    return Verification(needed.versions, len(needed.users), damaged, size, chunks, seconds)
 
 
 def all_versions(registry: Registry) -> list[DatasetVersion]:
@@ -102,21 +91,41 @@ def all_versions(registry: Registry) -> list[DatasetVersion]:
     return [version for name in names for version in datasets.versions(name, include_archived=True)]
 
 
+def packed_versions(registry: Registry) -> set[str]:
+    """References of the versions whose rows are in an archive's file."""
+    return {line.reference for line in registry.datasets.lines(include_archived=True) if line.packed}
+
+
 class _Needed:
-    """Who needs which object as what: `users[sha256][role]`. `rows` are versions whose rows are in the store."""
+    """Who needs which object as what: `users[sha256][role]`. `versions` were looked at; `rows` are those of them whose
+    rows are in the store."""
 
     def __init__(self, registry: Registry, versions: Iterable[DatasetVersion]) -> None:
         self.users: dict[str, dict[str, list[str]]] = {}
         self.rows: list[DatasetVersion] = []
-        packed = {line.reference for line in registry.datasets.lines(include_archived=True) if line.packed}
+        self.versions = 0
+        packed = packed_versions(registry)
         for version in versions:
+            self.versions += 1
             self._add(version.manifest, "manifest", version.reference)
             self._add(version.profile, "profile", version.reference)
-            if version.reference in packed or _problem(registry, version.manifest)[0]:
+            if version.reference in packed:
                 continue
-            self.rows.append(version)
-            for stored in read_manifest(registry, version).objects:
-                self._add(stored.sha256, "rows", version.reference)
+            with suppress(NotFound, Damaged):  # which is found again when the manifest is hashed
+                for stored in read_manifest(registry, version).objects:
+                    self._add(stored.sha256, "rows", version.reference)
+                self.rows.append(version)
+
+    @classmethod
+    def of(cls, registry: Registry, chosen: Sequence[DatasetVersion] | None) -> _Needed:
+        """What some versions need, those of them that are still there; with None, what the whole workspace does."""
+        with registry.as_one():
+            if chosen is not None:
+                there = {line.reference for line in registry.datasets.lines(include_archived=True)}
+                return cls(registry, [version for version in chosen if version.reference in there])
+            needed = cls(registry, all_versions(registry))
+            needed.add_all(registry)
+            return needed
 
     def add_all(self, registry: Registry) -> None:
         for holding in registry.holdings.all():
@@ -147,6 +156,25 @@ def _hashed(registry: Registry, names: Iterable[str], progress: Progress) -> tup
     return problems, size
 
 
+def _still_damaged(
+    registry: Registry,
+    chosen: Sequence[DatasetVersion] | None,
+    problems: dict[str, str],
+    wrong: Iterable[DamagedObject],
+) -> tuple[DamagedObject, ...]:
+    """What is wrong with what is still needed: versions may have been deleted, and their objects collected."""
+    with registry.objects.in_use():
+        needed = _Needed.of(registry, chosen)
+        damaged = [
+            DamagedObject(sha256, role, problem, tuple(dict.fromkeys(names)))
+            for sha256 in problems
+            for role, names in needed.users.get(sha256, {}).items()
+            if (problem := _problem(registry, sha256)[0])
+        ]
+    there = {version.reference for version in needed.rows}
+    return (*damaged, *(item for item in wrong if not there.isdisjoint(item.versions)))
+
+
 def _problem(registry: Registry, sha256: str) -> tuple[str, int]:
     """What is wrong with an object, empty for nothing, and its size in bytes."""
     try:
@@ -173,7 +201,10 @@ def _rebuilt(
     users: dict[PlacedChunk, list[DatasetVersion]] = {}
     damaged: list[DamagedObject] = []
     for version in versions:
-        chunks = placed(read_manifest(registry, version))
+        try:
+            chunks = placed(read_manifest(registry, version))
+        except (NotFound, Damaged):  # damaged as an object, or deleted meanwhile
+            continue
         if version_content_id(to_arrow(version.schema), [chunk.content_id for chunk in chunks]) != version.content_id:
             damaged.append(DamagedObject(version.content_id, "version", "damaged", (version.reference,)))
         for chunk in chunks:

@@ -126,6 +126,27 @@ def test_what_came_into_use_after_the_plan_is_kept(registry: Registry, origin: O
     assert read_table(registry, again).num_rows == 10
 
 
+def test_what_a_plan_looks_at_is_not_removed_by_somebody_else(
+    registry: Registry, origin: Origin, numbered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection, "_WAIT_SECONDS", 0.05)
+    for name in ("a", "b"):
+        write_version(registry, name, numbered(10), origin)
+    refused = []
+
+    def remove(fraction: float | None, message: str = "") -> None:
+        if "a" in registry.datasets.names():
+            registry.datasets.delete("a@1", "no longer needed")
+            registry.datasets.delete("b@1", "no longer needed")
+            with pytest.raises(Conflict) as caught:
+                collect(registry, found)
+            refused.append(caught.value)
+
+    found = plan_collection(registry)
+    plan_collection(registry, progress=remove)
+    assert len(refused) == 1 and free(registry).objects > 0
+
+
 def test_a_collection_waits_for_a_writer_and_then_gives_up(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collection, "_WAIT_SECONDS", 0.05)
     unused = registry.objects.put_bytes(b"unused")
@@ -246,12 +267,12 @@ def test_every_field_of_a_recorded_struct_that_may_name_an_object_is_accounted_f
 def test_every_module_that_stores_objects_holds_off_collections_meanwhile() -> None:
     """Those of the first list store what they are given for one of the others."""
     package = Path(collection.__file__).parents[1]
-    below = {"registry/objects.py", "data/manifests.py", "data/loose.py", "data/chunkwriter.py"}
+    below = {"registry/objects.py", "data/manifests.py", "data/loose.py", "data/chunkwriter.py", "data/taking.py"}
     storing = 0
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         name = path.relative_to(package).as_posix()
-        if re.search(r"\bput_bytes\b|\bput_struct\(|\bput_rows\(", text) and name not in below:
+        if re.search(r"\bput_bytes\b|\bput_struct\(|\bput_rows\(|\bTaking\(", text) and name not in below:
             storing += 1
             assert "objects.in_use()" in text, name
     assert storing >= 3

@@ -9,10 +9,11 @@ from msgspec import structs
 
 from mlops_desktop.core.datasets import Origin, Piece
 from mlops_desktop.core.errors import Cancelled
+from mlops_desktop.data.collection import collect, plan_collection
 from mlops_desktop.data.manifests import put_struct
 from mlops_desktop.data.read import manifest
 from mlops_desktop.data.store import Staged, append_version, record_version, stage_version, write_version
-from mlops_desktop.data.verify import verify
+from mlops_desktop.data.verify import all_versions, verify
 from mlops_desktop.registry import Registry
 
 
@@ -91,6 +92,38 @@ def test_a_chunk_that_does_not_hold_its_rows_is_found_by_a_deep_look(
     assert [(item.sha256, item.role, item.versions) for item in found.damaged] == [
         (chunk.content_id, "chunk", ("t@1",))
     ]
+
+
+def test_what_is_deleted_and_collected_meanwhile_is_not_called_damaged(
+    registry: Registry, origin: Origin, numbered
+) -> None:
+    """As another process may do it, at each moment that progress is told."""
+    registry.objects.put_bytes(b"named by nothing")
+    for first in range(6):
+        write_version(registry, f"t{first}", numbered(100, first), origin)
+    left = [f"t{first}@1" for first in range(6)]
+
+    def remove_some(fraction: float | None, message: str = "") -> None:
+        if left:
+            registry.datasets.delete(left.pop(), "no longer needed")
+            collect(registry, plan_collection(registry))
+
+    for versions in (None, all_versions(registry)):
+        assert verify(registry, versions, deep=True, progress=remove_some).damaged == ()
+    assert not left and not list(registry.objects.names())
+
+
+def test_what_is_damaged_is_named_by_the_versions_that_are_left(registry: Registry, origin: Origin, numbered) -> None:
+    kept = write_version(registry, "kept", numbered(100), origin)
+    write_version(registry, "gone", numbered(100), origin)
+    spoil(registry.objects.path(manifest(registry, kept).objects[0].sha256))
+
+    def remove(fraction: float | None, message: str = "") -> None:
+        if "gone" in registry.datasets.names():
+            registry.datasets.delete("gone@1", "no longer needed")
+
+    (damaged,) = verify(registry, progress=remove).damaged
+    assert (damaged.role, damaged.versions) == ("rows", ("kept@1",))
 
 
 def test_progress_tells_the_rate_and_a_cancelled_look_ends(registry: Registry, origin: Origin, numbered) -> None:
