@@ -37,12 +37,13 @@ _ENCRYPTED = 0x1
 
 
 class Packed(Struct, frozen=True):
-    """What `version.json` says."""
+    """What `version.json` says. `workspace` is the id of the one that the version's references are about."""
 
     format: int
     version: DatasetVersion
     note: str = ""
     tags: tuple[str, ...] = ()
+    workspace: str = ""
 
 
 def archive(
@@ -62,6 +63,10 @@ def archive(
     target = to.resolve()
     if target.exists():
         raise InvalidInput(f"{target} exists already.", hint="Choose another name for the archive.")
+    if target.is_relative_to(registry.objects.folder.resolve()):
+        raise InvalidInput(
+            f"{target.parent} is the content store, which frees what it does not know.", hint="Choose another folder."
+        )
     with registry.objects.in_use(), _beside(target) as temporary:
         _write(registry, version, marks, temporary, part_of(progress, 0.0, 0.6))
         sha256 = _checked(temporary, version, part_of(progress, 0.6, 1.0))
@@ -126,7 +131,8 @@ def _beside(target: Path) -> Iterator[Path]:
 
 def _write(registry: Registry, version: DatasetVersion, marks: Marks, path: Path, progress: Progress) -> None:
     names = sorted(objects_of(registry, version, is_packed=False))
-    described = msgspec.json.format(msgspec.json.encode(Packed(_FORMAT, version, marks.note, marks.tags)), indent=2)
+    packed = Packed(_FORMAT, version, marks.note, marks.tags, registry.meta("id"))
+    described = msgspec.json.format(msgspec.json.encode(packed), indent=2)
     sums = [f"{sha256_hex(described)}  {_VERSION}"]
     with path.open("wb") as raw:
         with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as file:
@@ -226,10 +232,23 @@ def _same_version(registry: Registry, reference: str, held: DatasetVersion, path
                 f"{path} holds {held.reference} with other content than {named.reference} has.",
                 hint=f"To make it the next version, restore it as `{dataset}` without a number.",
             )
+        if not _has_all(registry, named, held):
+            raise Conflict(
+                f"{path} holds the rows of {named.reference}, but in other objects than that version names.",
+                hint=f"Restore it from {registry.datasets.marks(named.reference).packed}, "
+                f"or as `{dataset}` without a number.",
+            )
         return named
     lines = registry.datasets.lines(dataset, include_archived=True)
-    archived = [line for line in lines if line.content_id == held.content_id and line.is_archived]
-    return registry.datasets.get(archived[0].reference) if archived else None
+    archived = [line.reference for line in lines if line.content_id == held.content_id and line.is_archived]
+    same = (registry.datasets.get(reference) for reference in archived)
+    return next((version for version in same if _has_all(registry, version, held)), None)
+
+
+def _has_all(registry: Registry, version: DatasetVersion, held: DatasetVersion) -> bool:
+    """Whether a version with the same content has its rows once those of `held` are stored: the same rows may be stored
+    in other objects, as slices of what an earlier version has."""
+    return version.manifest == held.manifest or not registry.datasets.marks(version.reference).packed
 
 
 def _unpack(registry: Registry, file: zipfile.ZipFile, path: Path, held: DatasetVersion, progress: Progress) -> None:
@@ -262,6 +281,7 @@ def _store(registry: Registry, content: bytes, name: str) -> None:
 def _added(registry: Registry, dataset: str, packed: Packed) -> DatasetVersion:
     held = packed.version
     manifest = read_manifest(registry, held)
+    is_own = packed.workspace in ("", registry.meta("id"))  # another workspace's `flights@3` is not this one's
     return registry.datasets.add_version(
         dataset=dataset,
         content_id=held.content_id,
@@ -270,12 +290,12 @@ def _added(registry: Registry, dataset: str, packed: Packed) -> DatasetVersion:
         rows=held.rows,
         size=held.size,
         schema=held.schema,
-        origin=held.origin,
+        origin=held.origin if is_own else msgspec.structs.replace(held.origin, parents=()),
         chunks=len(manifest.chunks),
         new_chunks=0,
         added_bytes=0,
         seconds=0.0,
-        contract=held.contract,
+        contract=held.contract if is_own else "",
         note=packed.note,
         tags=packed.tags,
     )

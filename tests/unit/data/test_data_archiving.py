@@ -173,7 +173,54 @@ def test_a_damaged_object_is_replaced_from_the_archive(
     assert verify(registry, deep=True).is_sound
 
 
+@pytest.fixture
+def stored_otherwise(registry: Registry, other: Registry, tmp_path: Path, origin: Origin, numbered) -> pa.Table:
+    """The rows of `t@2`, packed into `own.zip` as slices and new rows, and into `other.zip` in one piece."""
+    edited = pa.concat_tables([numbered(30_000), numbered(1, 1_000_000), numbered(29_999, 30_001)])
+    write_version(registry, "t", numbered(60_000), origin)
+    sliced, whole = write_version(registry, "t", edited, origin), write_version(other, "t", edited, origin)
+    assert (sliced.content_id, sliced.manifest != whole.manifest) == (whole.content_id, True)
+    for opened, name in ((registry, "own.zip"), (other, "other.zip")):
+        number = opened.datasets.get("t").number
+        write_version(opened, "t", numbered(7), origin)
+        archive(opened, f"t@{number}", tmp_path / name)
+    registry.datasets.delete("t@1", "no longer needed")
+    free(registry)
+    return edited
+
+
+def test_an_archive_of_the_same_rows_in_other_objects_does_not_bring_a_version_back_without_its_own(
+    registry: Registry, stored_otherwise: pa.Table, tmp_path: Path
+) -> None:
+    with pytest.raises(Conflict, match="in other objects than that version names") as caught:
+        restore(registry, "t@2", tmp_path / "other.zip")
+    assert "own.zip" in caught.value.hint and registry.datasets.marks("t@2").packed
+    added = restore(registry, "t", tmp_path / "other.zip")
+    assert (added.reference, added.repeats) == ("t@4", "t@2")
+    assert read_table(registry, added).equals(stored_otherwise) and verify(registry, deep=True).is_sound
+    assert restore(registry, "t@2").reference == "t@2"
+    assert read_table(registry, "t@2").equals(stored_otherwise) and verify(registry, deep=True).is_sound
+
+
+def test_references_of_another_workspace_are_not_taken_for_this_ones(
+    registry: Registry, other: Registry, tmp_path: Path, numbered, origin: Origin
+) -> None:
+    derived = Origin(kind="table", name="test", parents=("raw@1",))
+    write_version(registry, "t", numbered(10), derived)
+    write_version(registry, "t", numbered(11), origin)
+    archive(registry, "t@1", tmp_path / "t.zip")
+    assert restore(other, "t", tmp_path / "t.zip").origin == origin
+    registry.datasets.delete("t@1", "no longer needed")
+    assert restore(registry, "t", tmp_path / "t.zip").origin == derived
+
+
 # What is refused
+
+
+def test_no_archive_is_written_where_a_collection_would_free_it(registry: Registry, version: DatasetVersion) -> None:
+    with pytest.raises(InvalidInput, match="is the content store"):
+        archive(registry, "t@1", registry.objects.folder / "ab" / "t.zip")
+    assert not registry.datasets.marks("t@1").is_archived
 
 
 def test_what_is_needed_is_not_packed(registry: Registry, version: DatasetVersion, tmp_path: Path) -> None:
