@@ -70,6 +70,11 @@ def in_words(cell: object) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def size_in_words(size: float) -> str:
     """Bytes in the unit that suits: `97.3 MB`."""
     unit = 0

@@ -62,7 +62,7 @@ class Data:
         """Versions of a dataset, newest first, without schema and origin. Raises `NotFound`."""
         found = self._registry.datasets.lines(dataset, include_archived=include_archived)
         if not found:
-            self._registry.datasets.get(dataset)  # says why there is none
+            self._registry.datasets.get(f"{dataset}@latest")  # says why there is none
         return found
 
     def version(self, reference: str) -> DatasetVersion:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mlops_desktop.cli.data.versions import REFERENCE, plain, python_rows
-from mlops_desktop.cli.output import Answer, table
+from mlops_desktop.cli.output import Answer, counted, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 
@@ -48,7 +48,7 @@ def _diff(arguments: argparse.Namespace) -> Answer:
 
 
 def _told(found: Difference) -> Iterator[str]:
-    yield f"{found.before} to {found.after}: {found.rows_before:,} rows to {found.rows_after:,}"
+    yield f"{found.before} to {found.after}: {counted(found.rows_before, 'row')} to {found.rows_after:,}"
     if not found.is_changed:
         yield "The same columns and rows" + (", in another order." if found.is_reordered else ".")
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mlops_desktop.cli.data.versions import REFERENCE
-from mlops_desktop.cli.output import Answer, referenced, table
+from mlops_desktop.cli.output import Answer, counted, referenced, table
 from mlops_desktop.cli.parsing import Commands, add_command, add_group, open_workspace
 from mlops_desktop.cli.progress import job
 from mlops_desktop.core.contracts import Violation
@@ -73,7 +73,7 @@ def _check(arguments: argparse.Namespace) -> Answer:
     name = arguments.contract if given else f"contract {own.reference}" if own else ""
     lines = [f"{version.reference} keeps {name}."]
     if not report.is_kept:
-        lines = [f"{version.reference} breaks {name}: {report.bad_rows:,} of {report.rows:,} rows.\n"]
+        lines = [f"{version.reference} breaks {name}: {report.bad_rows:,} of {counted(report.rows, 'row')}.\n"]
         lines.append(_violations(report.violations))
     found = {"reference": version.reference, "is_kept": report.is_kept, **msgspec.to_builtins(report)}
     return Answer(found, "\n".join(lines), int(not report.is_kept))

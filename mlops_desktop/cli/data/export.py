@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mlops_desktop.cli.data.versions import REFERENCE
-from mlops_desktop.cli.output import Answer, size_in_words
+from mlops_desktop.cli.output import Answer, counted, size_in_words
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 
@@ -45,6 +45,6 @@ def _export(arguments: argparse.Namespace) -> Answer:
             progress=progress,
         )
     size = size_in_words(found.size)
-    lines = [f"{found.rows:,} rows of {version.reference} are in {found.path} ({found.format}, {size})."]
+    lines = [f"{counted(found.rows, 'row')} of {version.reference} are in {found.path} ({found.format}, {size})."]
     lines += [f"Note: {warning}" for warning in found.warnings]
     return Answer(found, "\n".join(lines))

@@ -10,7 +10,7 @@ import msgspec
 
 from mlops_desktop.cli.data.options import add_read_options, as_arguments, read_options
 from mlops_desktop.cli.data.passwords import add_password_options, with_password
-from mlops_desktop.cli.output import Answer, referenced, size_in_words, table
+from mlops_desktop.cli.output import Answer, counted, referenced, size_in_words, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 from mlops_desktop.core.contracts import ContractMode
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlops_desktop.data.ingest import Ingested
 
 PREVIEW_ROWS = 10
+_USUAL = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "decimal": ".", "has_header": True}
 
 
 def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
@@ -69,37 +70,45 @@ def _told(ingested: Ingested, given: ReadOptions) -> Iterator[str]:
     elif ingested.outcome == "repeated":
         yield f"These are the rows that {version.reference} has; no new version was made."
     else:
-        columns = len(version.schema.columns)
-        yield f"{version.reference}: {version.rows:,} rows, {columns:,} columns, content {version.content_id[:12]}."
-        if found := as_arguments(found_out(msgspec.convert(version.origin.settings, ReadOptions), given)):
+        size = f"{counted(version.rows, 'row')}, {counted(len(version.schema.columns), 'column')}"
+        settings = msgspec.convert(version.origin.settings, ReadOptions)
+        yield f"{version.reference}: {size}, content {version.content_id[:12]}."
+        if found := as_arguments(_found_out(settings, given)):
             yield f"Read with {found}"
     yield from (f"Note: {warning}" for warning in ingested.warnings)
 
 
-def found_out(settings: ReadOptions, given: ReadOptions) -> ReadOptions:
-    """The settings without those that were given and those that are as everybody expects."""
-    usual = ReadOptions(
-        format=settings.format, delimiter=",", quote='"', encoding="utf-8", decimal=".", has_header=True
-    )
+def _found_out(settings: ReadOptions, given: ReadOptions) -> ReadOptions:
+    """What was found out that not everybody expects."""
+    values = msgspec.structs.asdict(settings)
+    known = [name for name, value in values.items() if value in (_USUAL.get(name), getattr(given, name))]
+    return _without(_without_usual_nulls(settings), "format", *known)
+
+
+def _without_usual_nulls(settings: ReadOptions) -> ReadOptions:
+    from mlops_desktop.data.sources.base import NULLS
+
+    return _without(settings, "nulls") if settings.nulls == NULLS else settings
+
+
+def _without(settings: ReadOptions, *fields: str) -> ReadOptions:
     nothing = ReadOptions()
-    changes = {
-        name: getattr(nothing, name)
-        for name in settings.__struct_fields__
-        if getattr(settings, name) in (getattr(usual, name), getattr(given, name))
-    }
-    return msgspec.structs.replace(settings, **changes)
+    return msgspec.structs.replace(settings, **{field: getattr(nothing, field) for field in fields})
 
 
 def _previewed(found: SourcePreview) -> Answer:
-    about = [found.kind, f"about {found.rows:,} rows" if found.rows else "", size_in_words(found.size)]
-    lines = [f"{found.name}: {', '.join(part for part in about if part)}"]
+    rows = f"about {counted(found.rows, 'row')}" if found.rows else ""
+    about = [found.name, found.kind, rows, size_in_words(found.size) if found.size else ""]
+    lines = [", ".join(part for part in about if part)]
     if found.members:
         lines.append(f"Files: {', '.join(found.members)}")
     if found.sheets:
         lines.append(f"Sheets: {', '.join(found.sheets)}")
-    lines.append(f"Read with {as_arguments(found.settings) or 'nothing that could be chosen'}\n")
-    columns = [(c.name, c.type.value, c.storage, c.note) for c in found.columns]
-    lines.append(table(("column", "type", "stored as", "note"), columns, "No columns."))
+    if settings := as_arguments(_without_usual_nulls(found.settings)):
+        lines.append(f"Read with {settings}")
+    if found.columns:
+        columns = [(c.name, c.type.value, c.storage, c.note) for c in found.columns]
+        lines += ["", table(("column", "type", "stored as", "note"), columns)]
     if found.cells:
         lines += ["", table([column.name for column in found.columns], found.cells)]
     lines += [f"Note: {warning}" for warning in found.warnings]

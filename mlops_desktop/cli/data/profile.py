@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from mlops_desktop.cli.data.versions import REFERENCE, plain
-from mlops_desktop.cli.output import Answer, table
+from mlops_desktop.cli.output import Answer, counted, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
-from mlops_desktop.core.datasets import ColumnProfile, Profile
+from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Profile
 from mlops_desktop.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mlops_desktop.data.correlation import Correlation
 
 _STRONGEST = 20
+_BAR = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
@@ -50,9 +53,9 @@ def _chosen(profile: Profile, names: list[str] | None, reference: str) -> Profil
 
 
 def _told(profile: Profile, *, in_full: bool) -> Iterator[str]:
-    yield f"{profile.rows:,} rows"
+    yield counted(profile.rows, "row")
     if profile.time_column:
-        yield f"{profile.time_column}: {profile.time_start} to {profile.time_end}, {len(profile.gaps):,} gaps"
+        yield f"{profile.time_column}: {profile.time_start} to {profile.time_end}, {counted(len(profile.gaps), 'gap')}"
         yield from (f"  nothing from {gap.start} to {gap.end}" for gap in profile.gaps)
     headers = ("column", "type", "missing", "distinct", "min", "median", "max", "mean", "std", "most frequent")
     yield "\n" + table(headers, [_summary(column) for column in profile.columns])
@@ -64,12 +67,16 @@ def _summary(column: ColumnProfile) -> tuple[str, ...]:
     median = column.quantiles[len(column.quantiles) // 2] if column.quantiles else None
     top = f"{plain(column.top[0][0])[:24]} ({column.top[0][1]:,})" if column.top else ""
     figures = (column.minimum, median, column.maximum, column.mean, column.std)
-    missing = f"{column.nulls:,}"
-    return (column.name, column.type.value, missing, f"{column.distinct:,}", *map(_figure, figures), top)
+    told = (_figure(value, column.type) for value in figures)
+    return (column.name, column.type.value, f"{column.nulls:,}", f"{column.distinct:,}", *told, top)
 
 
-def _figure(value: float | str | None) -> str:
-    return f"{value:.6g}" if isinstance(value, float | int) else plain(value)[:24]
+def _figure(value: float | str | None, kind: ColumnType) -> str:
+    if not isinstance(value, float | int):
+        return plain(value)[:24]
+    if kind is ColumnType.TIME:
+        return f"{_EPOCH + timedelta(seconds=value):%Y-%m-%dT%H:%M:%S}"
+    return f"{value:.6g}"
 
 
 def _detail(column: ColumnProfile) -> Iterator[str]:
@@ -77,8 +84,12 @@ def _detail(column: ColumnProfile) -> Iterator[str]:
         yield f"\n{column.name}, most frequent values\n" + table(("value", "rows"), column.top)
     if column.counts:
         pairs = zip(column.edges[:-1], column.edges[1:], column.counts, strict=True)
-        rows = [(_figure(low), _figure(high), count) for low, high, count in pairs]
-        yield f"\n{column.name}, histogram\n" + table(("from", "to", "rows"), rows)
+        bar = _BAR / max(column.counts)
+        rows = [
+            (_figure(low, column.type), _figure(high, column.type), count, "#" * round(count * bar))
+            for low, high, count in pairs
+        ]
+        yield f"\n{column.name}, histogram\n" + table(("from", "to", "rows", ""), rows)
 
 
 def _correlated(found: Correlation) -> Iterator[str]:
@@ -87,7 +98,7 @@ def _correlated(found: Correlation) -> Iterator[str]:
     pairs = [(found.values[i][j], found.ranks[i][j], i, j) for i in range(count) for j in range(i)]
     known = sorted((pair for pair in pairs if pair[0] is not None), key=lambda pair: -abs(pair[0] or 0.0))
     rows = [(found.columns[j], found.columns[i], value, rank) for value, rank, i, j in known[:_STRONGEST]]
-    yield f"{found.rows:,} rows, {count:,} columns, the strongest of {len(known):,} pairs\n"
+    yield f"{counted(found.rows, 'row')}, {counted(count, 'column')}, the strongest of {counted(len(known), 'pair')}\n"
     yield table(("column", "column", "strength", "by ranks"), rows, "No two columns can be compared.")
     if found.left_out:
         yield f"Left out: {', '.join(found.left_out)}"

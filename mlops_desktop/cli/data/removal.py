@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlops_desktop.cli.data.versions import REFERENCE
-from mlops_desktop.cli.output import Answer, note, referenced, size_in_words
+from mlops_desktop.cli.output import Answer, counted, note, referenced, size_in_words
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 
@@ -40,13 +40,13 @@ def _delete(arguments: argparse.Namespace) -> Answer:
 
 
 def _told(found: Consequences) -> Iterator[str]:
-    yield f"Deleting {found.reference} removes {found.rows:,} rows; {size_in_words(found.freed)} become free."
+    yield f"Deleting {found.reference} removes {counted(found.rows, 'row')}; {size_in_words(found.freed)} become free."
     if found.tags:
         yield f"  It is tagged {', '.join(found.tags)}."
     if found.derived:
         yield f"  Versions that came of it stay: {', '.join(found.derived)}."
     if found.runs:
-        yield f"  {len(found.runs):,} training runs learned from it; what they learned from could not be seen any more."
+        yield f"  Its rows can no longer be seen for {counted(len(found.runs), 'training run')} that learned from it."
     for model in found.models:
         ways = ", ".join([*model.aliases, *(f"served by {endpoint}" for endpoint in model.endpoints)])
         yield f"  Model {model.reference} came of it{f' ({ways})' if ways else ''}."

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mlops_desktop.cli.data.versions import REFERENCE
-from mlops_desktop.cli.output import Answer, referenced, size_in_words, table
+from mlops_desktop.cli.output import Answer, counted, referenced, size_in_words, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 
@@ -32,11 +32,9 @@ def _verify(arguments: argparse.Namespace) -> Answer:
         found = data.verify(arguments.references or None, progress, deep=arguments.deep)
     if found.is_sound:
         size = size_in_words(found.size)
-        rebuilt = f" {found.chunks:,} chunks of rows have their content ids." if arguments.deep else ""
-        text = (
-            f"All {found.objects:,} objects ({size}) of {found.versions:,} versions are as they were stored.{rebuilt}"
-        )
-        return Answer(found, text)
+        rebuilt = f" {counted(found.chunks, 'chunk')} of rows put together again." if arguments.deep else ""
+        checked = f"{counted(found.objects, 'object')} ({size}) of {counted(found.versions, 'version')}"
+        return Answer(found, f"{checked}: all as stored.{rebuilt}")
     rows = [(d.sha256[:12], d.role, d.problem, ", ".join(d.versions)) for d in found.damaged]
     end = "Ingest the same source again, or restore the version from an archive: that stores what is lost anew."
     return Answer(found, table(("object", "role", "problem", "touches"), rows) + f"\n{end}", 1)
@@ -50,12 +48,12 @@ def _collect(arguments: argparse.Namespace) -> Answer:
     answer = {"plan": plan, "collected": collected}
     if collected is not None:
         size = size_in_words(collected.size)
-        left = f" and {collected.temporary:,} half-written files" if collected.temporary else ""
-        return Answer(answer, f"{collected.objects:,} objects ({size}){left} were removed.")
-    lines = [f"{plan.objects:,} objects ({size_in_words(plan.size)}) are needed by nothing."]
+        left = f" and {counted(collected.temporary, 'half-written file')}" if collected.temporary else ""
+        return Answer(answer, f"Removed {counted(collected.objects, 'object')} ({size}){left}.")
+    lines = [f"Needed by nothing: {counted(plan.objects, 'object')} ({size_in_words(plan.size)})."]
     if plan.temporary:
-        lines.append(f"{plan.temporary:,} files ({size_in_words(plan.temporary_size)}) were left half-written.")
-    lines.append(f"{plan.kept:,} objects ({size_in_words(plan.kept_size)}) stay:")
+        lines.append(f"Left half-written: {counted(plan.temporary, 'file')} ({size_in_words(plan.temporary_size)}).")
+    lines.append(f"Needed: {counted(plan.kept, 'object')} ({size_in_words(plan.kept_size)}),")
     lines += [f"  {count:,} for {kind}" for kind, count in plan.kept_by.items()]
     if plan.objects or plan.temporary:
         lines.append("Nothing was removed; `mlops-desktop data gc --apply` does it.")
@@ -76,4 +74,4 @@ def _archive(arguments: argparse.Namespace) -> Answer:
 def _restore(arguments: argparse.Namespace) -> Answer:
     with job() as progress:
         version = open_workspace(arguments).data.restore(arguments.reference, arguments.from_, progress=progress)
-    return Answer(referenced(version), f"{version.reference} is back: {version.rows:,} rows.")
+    return Answer(referenced(version), f"{version.reference} is back: {counted(version.rows, 'row')}.")

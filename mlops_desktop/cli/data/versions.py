@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlops_desktop.cli.models import lineage
-from mlops_desktop.cli.output import Answer, in_words, referenced, size_in_words, table
+from mlops_desktop.cli.output import Answer, counted, in_words, referenced, size_in_words, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.core.datasets import DatasetVersion, Profile, VersionLine
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHORT = 24
+_SHORT, _LONG = 24, 100
 REFERENCE = "for example flights@3, flights@latest, flights@reference or flights@sha:1f2e"
 
 
@@ -73,7 +73,7 @@ def _told(version: DatasetVersion, line: VersionLine) -> Iterator[str]:
     origin = version.origin
     by = " by ".join(part for part in (f"{version.created:%Y-%m-%d %H:%M}", origin.user) if part)
     size = f", {size_in_words(origin.size)}" if origin.size else ""
-    yield f"{version.reference}: {version.rows:,} rows, {len(version.schema.columns):,} columns"
+    yield f"{version.reference}: {counted(version.rows, 'row')}, {counted(len(version.schema.columns), 'column')}"
     yield f"  content   {version.content_id}"
     yield f"  made      {by}{f' on {origin.host}' if origin.host else ''}"
     yield f"  from      {origin.kind} {origin.name}{size}"
@@ -99,11 +99,11 @@ def column_table(version: DatasetVersion, profile: Profile) -> str:
     return table(("column", "type", "stored as", "missing", "distinct", "min", "max"), rows)
 
 
-def _short(value: float | str | None) -> str:
+def _short(value: float | str | None, most: int = _SHORT) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     text = in_words(value)
-    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _rows(version: DatasetVersion, found: pa.Table) -> Answer:
@@ -119,11 +119,17 @@ def python_rows(found: pa.Table) -> list[list[Any]]:
     """The rows as Python's values; times as ISO texts, as Python has no nanoseconds."""
     import pyarrow as pa
 
-    columns = [
-        (column.cast(pa.string()) if pa.types.is_temporal(column.type) else column).to_pylist()
-        for column in found.columns
-    ]
-    return [list(row) for row in zip(*columns, strict=True)]
+    columns = [_iso(column) if pa.types.is_temporal(column.type) else column for column in found.columns]
+    return [list(row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+
+
+def _iso(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without the digits of seconds that are all 0."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.replace_substring_regex(times.cast(pa.string()), r"\.0+([Z+-].*)?$", r"\1")
+    return pc.replace_substring(texts, " ", "T", max_replacements=1)
 
 
 def plain(cell: object) -> str:
@@ -142,7 +148,7 @@ def _log(arguments: argparse.Namespace) -> Answer:
             a.rows or "",
             size_in_words(a.size) if a.size else "",
             f"{a.seconds:.1f}",
-            a.version or a.reason,
+            a.version or _short(a.reason, _LONG),
         )
         for a in attempts
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mlops_desktop.cli.data.options import add_read_options, read_options
-from mlops_desktop.cli.output import Answer, note, say, table
+from mlops_desktop.cli.output import Answer, counted, note, say, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.core.datasets import Watch
 from mlops_desktop.core.errors import InvalidInput
@@ -56,7 +56,7 @@ def _watch(arguments: argparse.Namespace) -> Answer:
     )
     if arguments.add:
         added = workspace.data.watch(watch)
-        return Answer(added, f"The engine watches {added.folder} for {added.pattern} as {added.dataset}.")
+        return Answer(added, f"While the engine runs, {added.pattern} in {added.folder} becomes {added.dataset}.")
     return _followed(workspace, watch, once=arguments.once, aloud=not arguments.json)
 
 
@@ -84,5 +84,5 @@ def _followed(workspace: Workspace, watch: Watch, *, once: bool, aloud: bool) ->
     with contextlib.suppress(KeyboardInterrupt):
         workspace.data.follow(watch, report=report, wait=threading.Event().wait, once=once)
     failed = sum(run.state is not RunState.SUCCEEDED for run in done)
-    text = f"{len(done) - failed:,} files taken in, {failed:,} failed."
+    text = f"{counted(len(done) - failed, 'file')} taken in, {failed:,} failed."
     return Answer(done, text, 1 if failed else 0)
