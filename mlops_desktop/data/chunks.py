@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_desktop.core.datasets import StoredObject
-from mlops_desktop.core.errors import Damaged
+from mlops_desktop.core.errors import Damaged, NotFound
 from mlops_desktop.data.encoding import summary_key
 from mlops_desktop.data.missing import missing
 from mlops_desktop.data.pieces import PlacedChunk, Slice
@@ -81,8 +81,11 @@ def stored_summary(registry: Registry, chunk: PlacedChunk) -> Summary | None:
     """The summary in the footer of the object that a chunk is or ends in, or None where there is none to read."""
     if not chunk.slices:
         return None
-    with open_object(registry, chunk.slices[-1].object) as file:
-        metadata = file.metadata.metadata or {}
+    try:
+        with open_object(registry, chunk.slices[-1].object) as file:
+            metadata = file.metadata.metadata or {}
+    except (NotFound, Damaged):
+        return None
     own = metadata.get(summary_key("").encode()) if chunk.whole_object else None
     packed = metadata.get(summary_key(chunk.content_id).encode(), own)
     try:

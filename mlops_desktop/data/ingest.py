@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from mlops_desktop.core.contracts import ContractMode
 from mlops_desktop.core.datasets import ColumnType, Origin
-from mlops_desktop.core.errors import Cancelled, InvalidInput
+from mlops_desktop.core.errors import Cancelled, EnvironmentProblem, InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.contracts.coerce import STANDARD_STORAGE, target_type
@@ -25,6 +25,7 @@ from mlops_desktop.data.sources import STANDARD, Source, name_of, open_source
 from mlops_desktop.data.sources.base import user_name
 from mlops_desktop.data.store import check_dataset_name, latest
 from mlops_desktop.data.taking import Ingested, Taking
+from mlops_desktop.data.temporary import temporary_space
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
@@ -106,21 +107,22 @@ def _on_record(registry: Registry, dataset: str, name: str) -> Iterator[_Attempt
     started = time.monotonic()
     attempt = _Attempt(name)
     try:
-        yield attempt
-    except Exception as error:
-        is_cancelled = isinstance(error, Cancelled)
+        with temporary_space():
+            yield attempt
+    except (Exception, KeyboardInterrupt) as error:
+        is_cancelled = isinstance(error, Cancelled | KeyboardInterrupt)
         reason = "cancelled" if is_cancelled else str(error) or type(error).__name__
-        seconds = time.monotonic() - started
-        registry.datasets.record_failure(
-            dataset,
-            attempt.name,
-            reason,
-            seconds,
-            size=attempt.size,
-            is_cancelled=is_cancelled,
-            user=user_name(),
-            host=platform.node(),
-        )
+        with suppress(EnvironmentProblem):  # where nothing can be recorded, what went wrong still matters more
+            registry.datasets.record_failure(
+                dataset,
+                attempt.name,
+                reason,
+                time.monotonic() - started,
+                size=attempt.size,
+                is_cancelled=is_cancelled,
+                user=user_name(),
+                host=platform.node(),
+            )
         raise
 
 

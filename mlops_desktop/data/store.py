@@ -142,7 +142,7 @@ def append_version(
                 return write_version(registry, dataset, table, origin, time_column=time_column, progress=progress)
             schema = to_arrow(parent.schema)
             added = aligned(table, schema)
-            time_column = time_column or read_profile(registry, parent).time_column
+            time_column = time_column or time_column_of(registry, parent)
             check_time_column(schema, time_column)
             chunks = _chunks(registry, parent)
             last = read_chunk(registry, chunks[-1]).to_batches() if chunks else []
@@ -165,6 +165,14 @@ def latest(registry: Registry, dataset: str) -> DatasetVersion | None:
         return registry.datasets.get(f"{dataset}@latest")
     except NotFound:
         return None
+
+
+def time_column_of(registry: Registry, version: DatasetVersion | None) -> str:
+    """The column of times that a version was stored with; none where its profile is lost, which a new version mends."""
+    try:
+        return read_profile(registry, version).time_column if version else ""
+    except (NotFound, Damaged):
+        return ""
 
 
 def check_dataset_name(name: str) -> None:

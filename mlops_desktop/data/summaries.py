@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from tempfile import SpooledTemporaryFile, gettempdir
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import overload
 
 import msgspec
 import zstandard
 
-from mlops_desktop.core.errors import EnvironmentProblem
 from mlops_desktop.data.summary import ColumnSummary, Summary
+from mlops_desktop.data.temporary import temporary_space
 
 _IN_MEMORY = 32 << 20
 _decoder = msgspec.msgpack.Decoder(ColumnSummary)
@@ -39,14 +39,9 @@ class Summaries:
         packer = zstandard.ZstdCompressor(level=1)
         columns = [packer.compress(msgspec.msgpack.encode(column)) for column in summary]
         places = list(accumulate(map(len, columns), initial=self._end))
-        try:
+        with temporary_space():
             self._file.seek(self._end)
             self._file.write(b"".join(columns))
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"The folder for temporary files, {gettempdir()}, cannot be written ({error.strerror}).",
-                hint="Free some space there and try again; nothing was half-written.",
-            ) from error
         self._end = places[-1]
         self._chunks.append(_OfChunk(self._file, tuple(places)))
 

@@ -17,10 +17,9 @@ from mlops_desktop.core.progress import Progress
 from mlops_desktop.data.contracts.enforce import ContractBroken, Enforced
 from mlops_desktop.data.contracts.examine import is_typed
 from mlops_desktop.data.contracts.quarantine import SUFFIX
-from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.sources import Restarted
-from mlops_desktop.data.store import Staged, latest, record_version, stage_version
+from mlops_desktop.data.store import Staged, latest, record_version, stage_version, time_column_of
 from mlops_desktop.registry import Registry
 
 
@@ -144,8 +143,7 @@ class Taking:
         if self._asked_time:
             return self._asked_time
         by_contract = self._contract.contract.time_column if self._contract else ""
-        by_version = read_profile(self._registry, self._before).time_column if self._before else ""
-        wanted = by_contract or by_version
+        wanted = by_contract or time_column_of(self._registry, self._before)
         return wanted if is_typed(schema, wanted, ColumnType.TIME) else ""
 
     def _checked(

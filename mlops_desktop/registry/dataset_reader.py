@@ -132,7 +132,7 @@ class DatasetReader:
         if selector == LATEST:
             return self._latest(name)
         if selector.startswith(_CONTENT):
-            return self._number_by_content(name, selector.removeprefix(_CONTENT))
+            return self._number_by_content(name, selector.removeprefix(_CONTENT).lower())
         if selector.isdecimal():
             return int(selector) if len(selector) <= _MOST_DIGITS else None
         alias = self.alias(name, selector)
@@ -173,7 +173,7 @@ class DatasetReader:
         table = self._tombstones.table
         if selector.isdecimal() and len(selector) <= _MOST_DIGITS:
             return self._tombstones.one(table.dataset == name, table.number == int(selector))
-        start = selector.removeprefix(_CONTENT)
+        start = selector.removeprefix(_CONTENT).lower()
         if not selector.startswith(_CONTENT) or not start:
             return None
         return self._tombstones.one(

@@ -81,10 +81,9 @@ class ObjectStore:
         name = sha256_hex(content)
         target = self.path(name)
         with self.in_use():
-            if self.size(name) == len(content):
-                return name
             try:
-                self._write(target, content)
+                if self.size(name) != len(content):
+                    self._write(target, content)
             except OSError as error:
                 raise _explained(error, self.folder) from error
         return name

@@ -94,7 +94,7 @@ class FileIdentity:
             host=platform.node(),
             user=user_name(),
             size=self._expected[0],
-            modified=datetime.fromtimestamp(self._expected[1] / 1e9, UTC).isoformat(timespec="seconds"),
+            modified=_moment(self._expected[1]),
         )
 
     def check_unchanged(self) -> None:
@@ -131,6 +131,14 @@ def file_sha256(path: Path, progress: Progress = no_progress) -> str:
             progress(None, f"Hashing {path.name}")
             digest.update(block)
     return digest.hexdigest()
+
+
+def _moment(nanoseconds: int) -> str:
+    """A file's time of change; nothing for a time that no calendar has, which file systems do hold."""
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def user_name() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,14 +17,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_desktop.core.errors import Cancelled, InvalidInput
+from mlops_desktop.core.contracts import ColumnRule, Contract
+from mlops_desktop.core.errors import Cancelled, EnvironmentProblem, InvalidInput
 from mlops_desktop.core.events import describe
-from mlops_desktop.core.progress import CancelToken
+from mlops_desktop.core.progress import CancelToken, no_progress
 from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.contracts import quarantine, save_contract
 from mlops_desktop.data.ingest import ingest, ingest_rows
 from mlops_desktop.data.manifests import read_profile
-from mlops_desktop.data.read import read_table
+from mlops_desktop.data.read import manifest, read_table
 from mlops_desktop.data.sources import csv_files
+from mlops_desktop.data.sources.base import FileIdentity
+from mlops_desktop.data.verify import verify
 from mlops_desktop.registry import Registry
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)
@@ -76,6 +81,60 @@ def test_a_cancelled_attempt_is_on_the_record(registry: Registry, tmp_path: Path
     with pytest.raises(Cancelled):
         ingest(registry, path, "t", progress=token.reporting_to(lambda *_: None))
     assert registry.journal.tail(1)[-1].payload["reason"] == "cancelled"
+
+
+def test_an_interrupted_attempt_is_on_the_record(registry: Registry):
+    def interrupted(fraction: float | None, message: str = "") -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest_rows(registry, pa.table({"a": [1]}), "t", progress=interrupted)
+    assert [attempt.outcome for attempt in registry.datasets.attempts("t")] == ["cancelled"]
+
+
+def test_what_cannot_be_recorded_does_not_hide_what_went_wrong(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object, **__: object) -> None:
+        raise EnvironmentProblem("The disk is full.")
+
+    monkeypatch.setattr(registry.datasets, "record_failure", full)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3\n")
+    with pytest.raises(InvalidInput, match="line 3"):
+        ingest(registry, tmp_path / "t.csv", "t")
+
+
+def test_a_lost_profile_or_an_unreadable_object_keeps_nothing_out(registry: Registry, tmp_path: Path):
+    rows = pa.table({"at": pa.array([0, 1], pa.timestamp("us")), "n": [1, 2]})
+    version = ingest_rows(registry, rows, "t", time_column="at").version
+    (stored,) = manifest(registry, version).objects
+    for sha256, content in ((version.profile, None), (stored.sha256, bytes(stored.size))):
+        path = registry.objects.path(sha256)
+        path.chmod(0o644)
+        path.write_bytes(content) if content else path.unlink()
+    assert ingest_rows(registry, rows, "t").outcome == "repeated"
+    more = pa.concat_tables([rows, rows])
+    assert read_table(registry, ingest_rows(registry, more, "t").version).equals(more)
+    assert {item.sha256 for item in verify(registry).damaged} == {version.profile, stored.sha256}
+
+
+def test_a_file_from_the_far_future_is_taken_in_without_its_time(registry: Registry, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\n")
+    identity = FileIdentity(path)
+    identity._expected = (4, 300_000_000_000 * 10**9)
+    assert identity.origin(no_progress).modified == ""
+
+
+def test_a_full_folder_for_temporary_files_is_told(registry: Registry, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    save_contract(registry, "t", Contract(columns=(ColumnRule("a", nullable=False),), max_bad_share=1.0))
+    monkeypatch.setattr(quarantine.PutAside, "add", full)
+    with pytest.raises(EnvironmentProblem, match=r"folder for temporary files, .* is full"):
+        ingest_rows(registry, pa.table({"a": [1, None]}), "t", mode="quarantine")
+    assert "temporary files" in registry.datasets.attempts("t")[0].reason
 
 
 def test_every_attempt_is_listed_with_what_came_of_it(registry: Registry, tmp_path: Path):
