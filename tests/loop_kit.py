@@ -22,7 +22,8 @@ from mlops_desktop.core.runs import RunState
 from mlops_desktop.pipelines import steps
 from mlops_desktop.pipelines.runner import carry_out
 from mlops_desktop.registry import Registry
-from mlops_desktop.serving.log import FeedbackRecord, LogWriter, PredictionRecord, encode_record, to_micros
+from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord, encode_record, to_micros
+from mlops_desktop.serving.logwriter import LogWriter
 from mlops_desktop.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from typing import Any
 from mlops_desktop.serving.config import GatewayConfig, ServedEndpoint, ServedVersion
 from mlops_desktop.serving.figures import PoolStats
 from mlops_desktop.serving.gateway.pool import Finished, VersionPool
-from mlops_desktop.serving.log import LogWriter
+from mlops_desktop.serving.logwriter import LogWriter
 
 DRAIN_SECONDS = 30.0
 

@@ -21,13 +21,13 @@ from mlops_desktop.registry import Registry
 from mlops_desktop.serving.labels import join_labels, to_columns
 from mlops_desktop.serving.log import (
     FeedbackRecord,
-    LogWriter,
     PredictionRecord,
     Record,
     encode_record,
     read_log,
     to_micros,
 )
+from mlops_desktop.serving.logwriter import LogWriter
 
 MOMENT = to_micros(START)
 ANSWER = PredictionRecord(

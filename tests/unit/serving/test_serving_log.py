@@ -16,13 +16,13 @@ from mlops_desktop.serving.log import (
     LogFull,
     LogPosition,
     LogReader,
-    LogWriter,
     PredictionRecord,
     Record,
     encode_record,
     read_log,
     to_micros,
 )
+from mlops_desktop.serving.logwriter import LogWriter
 
 NOON = datetime(2013, 1, 2, 12, tzinfo=UTC)
 
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_no_torn_record_behind(tmp_path: Path, monkeypatch: p
 
 def test_what_was_appended_is_synced_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
-    monkeypatch.setattr("mlops_desktop.serving.log._sync", synced.append)
+    monkeypatch.setattr("mlops_desktop.serving.logwriter._sync", synced.append)
     writer = LogWriter(tmp_path, sync_seconds=60)
     writer.sync()
     assert synced == []

@@ -12,7 +12,8 @@ import pytest
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Signature, Task
 from mlops_desktop.evaluation.business import ValueMatrix
-from mlops_desktop.serving.log import FeedbackRecord, LogWriter, PredictionRecord, Record, encode_record, to_micros
+from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord, Record, encode_record, to_micros
+from mlops_desktop.serving.logwriter import LogWriter
 from mlops_desktop.serving.rollout import RolloutSpec
 from mlops_desktop.serving.rollout_reader import RolloutReader
 
