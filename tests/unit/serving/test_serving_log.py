@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlops_desktop.core.ids import new_id
 from mlops_desktop.serving.labels import join_labels, to_columns
 from mlops_desktop.serving.log import (
     FeedbackRecord,
@@ -18,7 +20,9 @@ from mlops_desktop.serving.log import (
     LogReader,
     PredictionRecord,
     Record,
+    SegmentHeader,
     encode_record,
+    is_sampled,
     read_log,
     to_micros,
 )
@@ -187,3 +191,83 @@ def test_columns_of_a_log_have_a_row_per_answered_prediction() -> None:
     assert columns["version"] == [1, 1, 2] and columns["entity_id"] == [None] * 3
     assert {len(values) for values in columns.values()} == {3}
     assert set(map(len, to_columns(join_labels([])).values())) == {0}
+
+
+def test_a_segment_says_how_it_was_recorded_and_a_change_begins_a_new_one(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path, header=SegmentHeader("late", 0.5))
+    writer.append(encode_record(prediction("a")))
+    writer.describe(SegmentHeader("late", 0.5))
+    writer.append(encode_record(prediction("b")))
+    writer.describe(SegmentHeader("late", 1.0, {"x": "hash"}))
+    writer.append(encode_record(prediction("c")))
+    writer.close()
+    assert list(LogReader(tmp_path).read_all()) == [
+        SegmentHeader("late", 0.5), prediction("a"), prediction("b"),
+        SegmentHeader("late", 1.0, {"x": "hash"}), prediction("c"),
+    ]  # fmt: skip
+    assert [record.id for record in read_log(tmp_path)] == ["a", "b", "c"]
+
+
+def test_a_segment_ends_by_age_with_the_next_record(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path, segment_seconds=0.0)
+    for id in "abc":
+        writer.append(encode_record(prediction(id)))
+    writer.close()
+    assert len(segments(tmp_path)) == 3
+
+
+def test_whom_a_sync_is_awaited_by_is_called_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[Any] = []
+    called = threading.Event()
+    monkeypatch.setattr("mlops_desktop.serving.logwriter._sync", lambda _: order.append("sync"))
+    writer = LogWriter(tmp_path, sync_seconds=60)
+    writer.append(encode_record(prediction("a")))
+    writer.after_sync(lambda failure: (order.append(failure), called.set()))
+    assert called.wait(10)
+    writer.close()
+    assert order[:2] == ["sync", None]
+
+
+def test_a_failed_sync_is_told_and_what_follows_is_in_a_new_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told: list[LogFull | None] = []
+    called = threading.Event()
+    writer = LogWriter(tmp_path, sync_seconds=60)
+    writer.append(encode_record(prediction("a")))
+    monkeypatch.setattr("mlops_desktop.serving.logwriter._sync", fail)
+    writer.after_sync(lambda failure: (told.append(failure), called.set()))
+    assert called.wait(10)
+    monkeypatch.undo()
+    writer.append(encode_record(prediction("b")))
+    writer.close()
+    assert isinstance(told[0], LogFull) and "No space" in str(told[0])
+    assert len(segments(tmp_path)) == 2
+
+
+def test_a_gap_is_recorded_as_soon_as_the_log_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = LogWriter(tmp_path)
+    writer.append(encode_record(prediction("a")))
+    monkeypatch.setattr(os, "write", lambda *_: 0)
+    for _ in range(3):
+        with pytest.raises(LogFull):
+            writer.append(encode_record(prediction("lost")))
+        writer.note_gap(2, "the disk is full")
+    monkeypatch.undo()
+    writer.append(encode_record(prediction("b")))
+    writer.append(encode_record(prediction("c")))
+    writer.close()
+    found = [record for record in LogReader(tmp_path).read_all() if not isinstance(record, PredictionRecord)]
+    assert [(gap.requests, gap.reason) for gap in found] == [(6, "the disk is full")]
+    assert found[0].since <= found[0].until
+    assert [record.id for record in read_log(tmp_path)] == ["a", "b", "c"]
+
+
+def test_a_share_of_requests_is_chosen_by_their_ids_alone() -> None:
+    ids = [new_id() for _ in range(4000)]
+    chosen = [id for id in ids if is_sampled(id, 0.25)]
+    assert 800 < len(chosen) < 1200 and all(is_sampled(id, 0.5) for id in chosen)
+    assert all(is_sampled(id, 1.0) for id in ids)
