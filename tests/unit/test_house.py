@@ -24,7 +24,7 @@ NOT_OURS = {
         "|".join(["pypi" + r"\.org", "python" + "hosted", "deb" + r"\.debian", "npm" + "js"])
     ),
     "machine path": re.compile(r"(?<![\w.}/-])/" + "(?:work|root|home)" + r"/(?!\.\.\.)\w"),
-    "credentials in an address": re.compile(r"://[^\s/@'\"{}]+:" + r"[^\s/@'\"{}]+@"),
+    "credentials in an address": re.compile(r"https?://[^\s/@'\"{}]+:" + r"[^\s/@'\"{}]+@"),
 }
 
 
