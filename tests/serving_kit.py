@@ -23,7 +23,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Runtime, Signature, Task
-from mlops_desktop.serving.config import DiskFullPolicy, GatewayConfig, Route, ServedEndpoint, ServedVersion
+from mlops_desktop.serving.config import (
+    DiskFullPolicy,
+    GatewayConfig,
+    Route,
+    ServedEndpoint,
+    ServedVersion,
+    ServingSpec,
+)
 from mlops_desktop.serving.log import PredictionRecord, predictions_of, read_log
 
 TOKEN = "secret-token"
@@ -79,9 +86,13 @@ def version(number: int, artifact: str, **changes: Any) -> ServedVersion:
                          | changes)  # fmt: skip
 
 
-def config(*versions: ServedVersion, route: Route | None = None, **changes: Any) -> GatewayConfig:
+def config(
+    *versions: ServedVersion, route: Route | None = None, serving: ServingSpec | None = None, **changes: Any
+) -> GatewayConfig:
     """One endpoint named `late`."""
-    endpoint = ServedEndpoint("late", "late-arrival", versions, route or Route(versions[0].number))
+    endpoint = ServedEndpoint(
+        "late", "late-arrival", versions, route or Route(versions[0].number), serving or ServingSpec()
+    )
     return GatewayConfig(**{"endpoints": (endpoint,), "feedback_token": TOKEN, "disk_full": DiskFullPolicy.REFUSE}
                          | changes)  # fmt: skip
 

@@ -17,9 +17,10 @@ from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.governance.promotion import PREVIOUS, production_version
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
 from mlops_desktop.pipelines.rollouts import RolloutKeeper
-from mlops_desktop.pipelines.settings import feedback_token
+from mlops_desktop.pipelines.settings import feedback_token, settings_for
 from mlops_desktop.registry import Registry
-from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServedVersion
+from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServedVersion, ServingSpec
+from mlops_desktop.serving.figures import GatewayStats
 from mlops_desktop.serving.supervisor import Supervisor, SupervisorState
 
 _APPLY_SECONDS = 30.0
@@ -40,6 +41,7 @@ class Delivery:
         self._traffic: tuple[EndpointTraffic, ...] = ()
         self._traffic_read = 0.0
         self._pid: int | None = None
+        self._troubles: dict[str, str] = {}
 
     def begin(self) -> None:
         """Endpoints that served when an earlier engine ended are served again."""
@@ -131,7 +133,13 @@ class Delivery:
             # The version before stays warm, so that a rollback takes effect at once.
             with contextlib.suppress(AppError):
                 versions.append(self._served_version(endpoint.model, previous.number))
-        return ServedEndpoint(name=endpoint.name, model=endpoint.model, versions=tuple(versions), route=route)
+        return ServedEndpoint(endpoint.name, endpoint.model, tuple(versions), route, self._limits(endpoint.model))
+
+    def _limits(self, model: str) -> ServingSpec:
+        try:
+            return settings_for(self._registry, model).serving
+        except AppError:
+            return ServingSpec()  # a model without a saved spec is served within the usual limits
 
     def _ends_for_damage(self, rollout: Rollout) -> bool:
         """End a rollout whose canary is missing or damaged: that is no reason to stop serving the primary."""
@@ -246,6 +254,7 @@ class Delivery:
         if supervisor is None:
             return ()
         stats, outcome = supervisor.stats(), supervisor.outcome
+        self._record_troubles(stats)
         found = []
         for endpoint in self._config.endpoints if self._config is not None else ():
             versions = tuple(
@@ -273,6 +282,21 @@ class Delivery:
                     restarts=outcome.restarts,
                     unlogged=stats.unlogged,
                     versions=versions,
+                    pools=tuple(pool for pool in stats.pools if pool.endpoint == endpoint.name),
                 )
             )
         return tuple(found)
+
+    def _record_troubles(self, stats: GatewayStats) -> None:
+        """Workers that keep ending are the reason that a serving endpoint shows, until one answers again."""
+        if not self._troubles and not any(pool.trouble for pool in stats.pools):
+            return
+        for endpoint in self._registry.endpoints.all():
+            if endpoint.state is not EndpointState.SERVING:
+                continue
+            troubles = [pool.trouble for pool in stats.pools if pool.endpoint == endpoint.name and pool.trouble]
+            reason = " ".join(troubles)
+            known = self._troubles.get(endpoint.name, "")
+            if bool(reason) != bool(known):
+                self._troubles[endpoint.name] = reason
+                self._put(endpoint, EndpointState.SERVING, reason)

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from mlops_desktop.serving.figures import PoolStats
+
 FILE = "engine.json"
 
 
@@ -37,6 +39,8 @@ class VersionTraffic(Struct, frozen=True):
 
 
 class EndpointTraffic(Struct, frozen=True):
+    """`pools` tell of each version's workers, with the decisions on their number."""
+
     name: str
     url: str
     state: str
@@ -45,6 +49,7 @@ class EndpointTraffic(Struct, frozen=True):
     restarts: int = 0
     unlogged: int = 0
     versions: tuple[VersionTraffic, ...] = ()
+    pools: tuple[PoolStats, ...] = ()
 
 
 class EngineState(Struct, frozen=True):

@@ -17,6 +17,7 @@ from mlops_desktop.governance.gates import GateSpec
 from mlops_desktop.pipelines.checkout import git_state
 from mlops_desktop.pipelines.schedules import planned, trigger_of
 from mlops_desktop.registry import Registry
+from mlops_desktop.serving.config import ServingSpec
 from mlops_desktop.training.specs import ProjectSpec, load_spec, parse_spec
 
 _TOKEN_FILE = "serving-token"  # noqa: S105 (the name of a file)
@@ -49,6 +50,7 @@ class Settings(Struct, frozen=True):
     retraining: RetrainingSection
     schedule: ScheduleSection
     values: ValueMatrix | None
+    serving: ServingSpec
 
     @property
     def endpoint(self) -> str:
@@ -69,6 +71,7 @@ def settings_of(spec: ProjectSpec) -> Settings:
         retraining=spec.section("retraining", RetrainingSection),
         schedule=spec.section("schedule", ScheduleSection),
         values=spec.section("business", ValueMatrix) if spec.has_section("business") else None,
+        serving=spec.section("serving", ServingSpec),
     )
 
 

@@ -52,10 +52,30 @@ class VersionStats(Struct, frozen=True):
     requests_per_second: float
 
 
+class ScalingDecision(Struct, frozen=True):
+    """One change of a version's number of workers, with what it was decided by.
+
+    `at` is in seconds since 1970; `load` is the average number of requests over `window_s` seconds, `target` what one
+    worker is planned to have of them.
+    """
+
+    at: float
+    before: int
+    after: int
+    reason: str
+    load: float
+    window_s: float
+    target: float
+    is_panic: bool = False
+
+
 class PoolStats(Struct, frozen=True):
     """State of a version's workers. `failure` says why it has none, where it cannot get any.
 
-    Requests wait as `queued`, and are `working` while a worker has them in its hands.
+    Requests wait as `queued`, and are `working` while a worker has them in its hands. `pids` are those of the workers
+    that are ready; `wanted` is how many there are to be, by `decisions` (the newest last). `trouble` tells of workers
+    that keep ending. Counted since the start: `restarts` of workers that ended by themselves, `hung` ones that were
+    killed, ones `replaced` as they had grown too large, and requests that were `expired`, having waited too long.
     """
 
     endpoint: str
@@ -66,6 +86,12 @@ class PoolStats(Struct, frozen=True):
     restarts: int
     failure: str = ""
     working: int = 0
+    wanted: int = 1
+    trouble: str = ""
+    hung: int = 0
+    replaced: int = 0
+    expired: int = 0
+    decisions: list[ScalingDecision] = []
 
 
 class GatewayStats(Struct, frozen=True):

@@ -18,9 +18,13 @@ _batch_decoder = msgspec.msgpack.Decoder(list[list[list[Any]]])
 
 
 def main(argv: list[str]) -> int:
-    """Serve until standard input ends. Exit code 1 when the version could not be loaded."""
-    del argv
+    """Serve until standard input ends. Exit code 1 when the version could not be loaded.
+
+    With `--warm` the libraries of ONNX models are there before a version is asked for.
+    """
     source, sink = _take_pipes()
+    if "--warm" in argv:
+        import onnxruntime  # noqa: F401
     frames = FrameReader()
     predictor: Predictor | None = None
     while data := os.read(source, 1 << 20):

@@ -25,7 +25,7 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 Name = Annotated[str, Meta(min_length=1)]
 ModelName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
-OTHER_SECTIONS = ("business", "gate", "rollout", "monitoring", "retraining", "schedule")
+OTHER_SECTIONS = ("business", "gate", "rollout", "monitoring", "retraining", "schedule", "serving")
 """Sections that other rooms own; they stay plain tables here and are converted by `ProjectSpec.section`."""
 
 

@@ -13,7 +13,7 @@ import pytest
 from serving_kit import ROW, Client, Traffic, config, export, fitted, logged, version, wait_until
 
 from mlops_desktop.serving import supervisor as supervision
-from mlops_desktop.serving.config import Route
+from mlops_desktop.serving.config import Route, ServingSpec
 from mlops_desktop.serving.supervisor import Supervisor, SupervisorState
 
 KILLS = 10
@@ -107,7 +107,7 @@ def test_a_worker_killed_with_requests_in_its_hands_gives_them_to_the_next(
 def test_a_full_queue_answers_to_come_back_later(supervisor: Supervisor, artifact: str) -> None:
     if sys.platform == "win32":
         pytest.skip("no signal stops a process there")
-    supervisor.start(config(version(1, artifact), queue_limit=2))
+    supervisor.start(config(version(1, artifact), serving=ServingSpec(queue_limit=2)))
     pid = supervisor.stats().pools[0].pids[0]
     os.kill(pid, signal.SIGSTOP)
     with Traffic(supervisor.port, threads=6) as traffic:

@@ -7,12 +7,16 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from mlops_desktop.serving.config import GatewayConfig, ServedEndpoint, ServedVersion
+import msgspec
+
+from mlops_desktop.serving.config import GatewayConfig, ServedEndpoint, ServedVersion, ServingSpec
 from mlops_desktop.serving.figures import PoolStats
 from mlops_desktop.serving.gateway.pool import Finished, VersionPool
+from mlops_desktop.serving.gateway.spares import Spares
 from mlops_desktop.serving.logwriter import LogWriter
 
 DRAIN_SECONDS = 30.0
+_SLOWEST_TICK = 1.0
 
 
 class LiveEndpoint:
@@ -38,6 +42,7 @@ class Endpoints:
         self._live: dict[str, LiveEndpoint] = {}
         self._turn = asyncio.Lock()
         self._drains: set[asyncio.Task[None]] = set()
+        self._spares = Spares()
 
     def get(self, name: str) -> LiveEndpoint | None:
         return self._live.get(name)
@@ -58,7 +63,8 @@ class Endpoints:
     async def apply(self, config: GatewayConfig) -> str:
         """Make the configuration real; returns an empty text, or why the old one stays."""
         async with self._turn:
-            new = [self._prepare(endpoint, config.queue_limit) for endpoint in config.endpoints]
+            new = [self._prepare(endpoint) for endpoint in config.endpoints]
+            self._spares.set_count(max((e.serving.spare_workers for e in config.endpoints), default=0))
             failure = await self._load(new)
             if failure:
                 self._undo(new)
@@ -72,25 +78,24 @@ class Endpoints:
                 self._keep(self._retire(self._live.pop(name)))
             return ""
 
-    def _prepare(self, endpoint: ServedEndpoint, queue_limit: int) -> tuple[LiveEndpoint, ServedEndpoint]:
+    def _prepare(self, endpoint: ServedEndpoint) -> tuple[LiveEndpoint, ServedEndpoint]:
         """Start what is new. An endpoint that is new as a whole takes requests at once; they wait for its workers."""
         live = self._live.get(endpoint.name)
         if live is None:
             live = self._live[endpoint.name] = LiveEndpoint(endpoint, LogWriter(self._spool / endpoint.name))
         for version in endpoint.versions:
-            self._prepare_version(live, version, queue_limit)
+            self._prepare_version(live, version, _serving_of(endpoint, version.number))
         return live, endpoint
 
-    def _prepare_version(self, live: LiveEndpoint, version: ServedVersion, queue_limit: int) -> None:
+    def _prepare_version(self, live: LiveEndpoint, version: ServedVersion, serving: ServingSpec) -> None:
         pool = live.pools.get(version.number)
         if pool is not None and not pool.failure and _is_same(pool.version, version):
-            pool.version, pool.queue_limit = version, queue_limit
-            pool.set_workers(version.workers)
+            pool.follow(version, serving)
             return
         if pool is not None:
             self._drain(pool)
         label = f"{live.config.name}@{version.number}"
-        fresh = live.pools[version.number] = VersionPool(label, version, queue_limit, self._finished)
+        fresh = live.pools[version.number] = VersionPool(label, version, serving, self._finished, self._spares)
         fresh.start()
 
     async def _load(self, new: list[tuple[LiveEndpoint, ServedEndpoint]]) -> str:
@@ -126,18 +131,34 @@ class Endpoints:
     def pool_stats(self) -> list[PoolStats]:
         return [pool.stats(live.config.name) for live in self._live.values() for _, pool in sorted(live.pools.items())]
 
-    def kill_hanging(self) -> None:
+    @property
+    def tick_seconds(self) -> float:
+        """How long to wait between ticks; well within what the fastest autoscaler asks for."""
+        wanted = (live.config.serving.autoscaler.tick_seconds / 2 for live in self._live.values())
+        return min([_SLOWEST_TICK, *wanted])
+
+    def tick(self, now: float) -> None:
+        """Look after all queues and workers."""
         for live in self._live.values():
             for pool in live.pools.values():
-                pool.kill_hanging()
+                pool.tick(now)
 
     async def close(self, seconds: float) -> None:
         """Answer what was accepted, end the workers, sync the logs."""
+        await self._spares.close()
         await asyncio.gather(*(self._retire(live, seconds) for live in self._live.values()))
         if self._drains:
             await asyncio.wait(self._drains, timeout=seconds)
 
 
 def _is_same(running: ServedVersion, wanted: ServedVersion) -> bool:
-    """Whether the running workers hold what is wanted; threshold and number of workers are not theirs."""
+    """Whether the running workers hold what is wanted; threshold and limits are not theirs."""
     return (running.artifact, running.runtime, running.signature) == (wanted.artifact, wanted.runtime, wanted.signature)
+
+
+def _serving_of(endpoint: ServedEndpoint, number: int) -> ServingSpec:
+    """A version that is only kept for a rollback, without requests, is kept with one worker at most."""
+    serving, scaling = endpoint.serving, endpoint.serving.autoscaler
+    if number in endpoint.route.numbers or scaling.min_workers <= 1:
+        return serving
+    return msgspec.structs.replace(serving, autoscaler=msgspec.structs.replace(scaling, min_workers=1))

@@ -21,7 +21,8 @@ _REASONS = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
     405: b"Method Not Allowed", 408: b"Request Timeout", 411: b"Length Required", 413: b"Content Too Large",
     414: b"URI Too Long", 415: b"Unsupported Media Type", 431: b"Request Header Fields Too Large",
-    429: b"Too Many Requests", 500: b"Internal Server Error", 503: b"Service Unavailable", 507: b"Insufficient Storage",
+    429: b"Too Many Requests", 500: b"Internal Server Error", 503: b"Service Unavailable", 504: b"Gateway Timeout",
+    507: b"Insufficient Storage",
 }  # fmt: skip
 
 

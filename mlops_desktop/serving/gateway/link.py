@@ -7,7 +7,7 @@ import contextlib
 import os
 import subprocess
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 
@@ -15,18 +15,34 @@ from mlops_desktop.core.processes import program_command
 from mlops_desktop.serving.frames import BatchReply, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
 
 if TYPE_CHECKING:
-    from mlops_desktop.serving.gateway.pool import Job, VersionPool
+    from mlops_desktop.serving.gateway.pool import Job
 
 _reply_decoder = msgspec.msgpack.Decoder(BatchReply)
 _loaded_decoder = msgspec.msgpack.Decoder(Loaded)
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# The last is what joblib takes for the number of cores, so that a forest trained with all of them predicts with one.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+
+
+class WorkerOwner(Protocol):
+    """Whom a worker reports to."""
+
+    def worker_ready(self, worker: WorkerLink) -> None: ...
+
+    def worker_refused(self, worker: WorkerLink, reason: str) -> None: ...
+
+    def worker_answered(self, worker: WorkerLink, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None: ...
+
+    def worker_died(self, worker: WorkerLink, lost: list[Job], reason: str) -> None: ...
 
 
 class WorkerLink(asyncio.SubprocessProtocol):
-    """One worker process. It is ready once it has loaded its version, and idle while it has no batch."""
+    """One worker process. It is ready once it has loaded a version, and idle while it has no batch.
 
-    def __init__(self, pool: VersionPool) -> None:
-        self._pool = pool
+    One that `is_leaving` goes on predicting until its successor is ready; `loaded_bytes` is its size after loading.
+    """
+
+    def __init__(self, owner: WorkerOwner) -> None:
+        self._owner = owner
         self._transport: asyncio.SubprocessTransport | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._frames = FrameReader()
@@ -35,37 +51,34 @@ class WorkerLink(asyncio.SubprocessProtocol):
         self._started = time.monotonic()
         self._is_closed = False
         self._has_refused = False
-        self.is_dead = False
-        self.is_ready = False
+        self.is_dead = self.is_ready = self.is_loading = self.is_hung = self.is_leaving = False
         self.ready_ns = 0
+        self.loaded_bytes = 0
         self.pid = 0
 
     @classmethod
-    async def start(cls, request: LoadRequest, pool: VersionPool) -> WorkerLink:
-        """Start the process and ask it to load; it reports to the pool when it has."""
+    async def start(cls, owner: WorkerOwner, *arguments: str) -> WorkerLink:
+        """Start the process; it waits to be told what to load."""
         _, link = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(pool),
-            *program_command("serving-worker"),
+            lambda: cls(owner),
+            *program_command("serving-worker", *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None,
             env=os.environ | _ONE_THREAD,
         )
-        link._write(encode_frame(request))
         return link
+
+    def load(self, request: LoadRequest, owner: WorkerOwner) -> None:
+        """Have it load a version; it reports to `owner` from now on, also when it has."""
+        self._owner = owner
+        self._started = time.monotonic()
+        self.is_loading = True
+        self._write(encode_frame(request))
 
     @property
     def is_idle(self) -> bool:
         return self.is_ready and not self._batch and not self.is_dead
-
-    @property
-    def working(self) -> int:
-        """How many requests it has in its hands."""
-        return len(self._batch)
-
-    @property
-    def is_busy(self) -> bool:
-        return bool(self._batch)
 
     @property
     def busy_seconds(self) -> float:
@@ -91,7 +104,12 @@ class WorkerLink(asyncio.SubprocessProtocol):
         if self._stdin is not None:
             self._stdin.close()
 
-    def kill(self) -> None:
+    def kill_hung(self) -> None:
+        """End a worker that does not come back; its batch is lost to it."""
+        self.is_hung = True
+        self._kill()
+
+    def _kill(self) -> None:
         if self._transport is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._transport.kill()
@@ -112,23 +130,30 @@ class WorkerLink(asyncio.SubprocessProtocol):
         for body in self._frames.feed(data):
             if self.is_dead:
                 return  # its batch is already with another worker
-            if self.is_ready:
-                self._take_reply(_reply_decoder.decode(body))
-            else:
-                self._take_loaded(_loaded_decoder.decode(body))
+            try:
+                if self.is_ready:
+                    self._take_reply(_reply_decoder.decode(body))
+                else:
+                    self._take_loaded(_loaded_decoder.decode(body))
+            except msgspec.DecodeError as problem:
+                self._die(f"it does not speak as a worker does: {problem}")
 
     def _take_loaded(self, loaded: Loaded) -> None:
+        self.is_loading = False
         if loaded.error:
             self._has_refused = True
-            self._pool.worker_refused(loaded.error)
+            self._owner.worker_refused(self, loaded.error)
             return
         self.is_ready, self.ready_ns = True, time.perf_counter_ns()
-        self._pool.worker_ready(self)
+        self._owner.worker_ready(self)
 
     def _take_reply(self, reply: BatchReply) -> None:
+        if len(reply.results) != len(self._batch):
+            self._die(f"{len(reply.results)} results for {len(self._batch)} requests")
+            return
         batch, self._batch = self._batch, []
         pairs: list[tuple[Job, JobResult]] = list(zip(batch, reply.results, strict=True))
-        self._pool.worker_answered(self, pairs, reply.inference_us)
+        self._owner.worker_answered(self, pairs, reply.inference_us)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         del exc
@@ -148,6 +173,6 @@ class WorkerLink(asyncio.SubprocessProtocol):
         self.is_ready = False
         lost, self._batch = self._batch, []
         if not self._is_closed:
-            self.kill()
+            self._kill()
         if lost or not (self._is_closed or self._has_refused):
-            self._pool.worker_died(self, lost, reason)
+            self._owner.worker_died(self, lost, reason)

@@ -118,12 +118,15 @@ class Gateway:
             raise Conflict(failure)
 
     async def _sweep(self) -> None:
+        swept = time.monotonic()
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(self._app.endpoints.tick_seconds)
             now = time.monotonic()
-            for connection in list(self._connections):
-                connection.close_if_late(now)
-            self._app.endpoints.kill_hanging()
+            self._app.endpoints.tick(now)
+            if now - swept >= _SWEEP_SECONDS:
+                swept = now
+                for connection in list(self._connections):
+                    connection.close_if_late(now)
 
     async def _close(self) -> None:
         """Accept nothing more, answer what was accepted, end the workers."""

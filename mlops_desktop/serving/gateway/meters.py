@@ -46,6 +46,30 @@ class Meter:
         )
 
 
+class LoadGauge:
+    """Averages a level over time, exactly: each change adds how long the level before it lasted. Times in seconds."""
+
+    __slots__ = ("_area", "_begun", "_changed", "_level")
+
+    def __init__(self, now: float) -> None:
+        self._begun = self._changed = now
+        self._level = 0
+        self._area = 0.0
+
+    def set(self, level: int, now: float) -> None:
+        """The level from now on."""
+        self._area += self._level * (now - self._changed)
+        self._changed = now
+        self._level = level
+
+    def take(self, now: float) -> float:
+        """The average since the last call."""
+        self.set(self._level, now)
+        seconds, area = now - self._begun, self._area
+        self._begun, self._area = now, 0.0
+        return area / seconds if seconds > 0 else float(self._level)
+
+
 class Meters:
     """All figures of the gateway."""
 
@@ -98,16 +122,32 @@ class Meters:
         lines.append("# TYPE mlops_request_seconds histogram")
         for labels, meter in labelled:
             lines += _histogram_lines(labels, meter.latency)
-        lines.append("# TYPE mlops_queue_length gauge")
-        known = list(pools)
-        lines += [f'mlops_queue_length{{endpoint="{p.endpoint}",version="{p.version}"}} {p.queued}' for p in known]
-        lines.append("# TYPE mlops_worker_restarts_total counter")
-        lines += [
-            f'mlops_worker_restarts_total{{endpoint="{p.endpoint}",version="{p.version}"}} {p.restarts}' for p in known
-        ]
+        lines += _pool_lines(list(pools))
         for name in ("unlogged", "refused", "feedback", "rejected", "shadow_dropped", "canary_fallbacks"):
             lines += [f"# TYPE mlops_{name}_total counter", f"mlops_{name}_total {getattr(self, name)}"]
         return "\n".join(lines) + "\n"
+
+
+def _pool_lines(pools: list[PoolStats]) -> list[str]:
+    values: dict[str, list[int]] = {
+        "queue_length gauge": [pool.queued for pool in pools],
+        "requests_working gauge": [pool.working for pool in pools],
+        "workers_ready gauge": [len(pool.pids) for pool in pools],
+        "workers_wanted gauge": [pool.wanted for pool in pools],
+        "worker_restarts_total counter": [pool.restarts for pool in pools],
+        "workers_hung_total counter": [pool.hung for pool in pools],
+        "workers_replaced_total counter": [pool.replaced for pool in pools],
+        "requests_expired_total counter": [pool.expired for pool in pools],
+    }
+    lines: list[str] = []
+    for name, of_pools in values.items():
+        lines.append(f"# TYPE mlops_{name}")
+        metric = name.partition(" ")[0]
+        lines += [
+            f'mlops_{metric}{{endpoint="{pool.endpoint}",version="{pool.version}"}} {value}'
+            for pool, value in zip(pools, of_pools, strict=True)
+        ]
+    return lines
 
 
 def _histogram_lines(labels: str, histogram: Histogram) -> list[str]:

@@ -1,41 +1,45 @@
-"""The workers of one model version: queue, batches, retries, and replacing workers that die.
+"""The requests of one model version: queue, batches and retries, and how many workers the load asks for.
 
 A job stays in the gateway until it is answered. Where its worker dies it is dispatched once more, alone, so that a
 request that kills workers takes no other down with it. While all workers are busy, what queues up goes as one batch.
+A version without workers holds its requests until the one that the first of them brings is ready.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from mlops_desktop.serving.config import ServedVersion
-from mlops_desktop.serving.figures import PoolStats
+from mlops_desktop.serving.config import ServedVersion, ServingSpec
+from mlops_desktop.serving.figures import PoolStats, ScalingDecision
 from mlops_desktop.serving.frames import JobResult, LoadRequest
-from mlops_desktop.serving.gateway.link import WorkerLink
+from mlops_desktop.serving.gateway.autoscaler import Autoscaler
+from mlops_desktop.serving.gateway.crew import Crew
+from mlops_desktop.serving.gateway.meters import LoadGauge
+from mlops_desktop.serving.gateway.spares import Spares
 
 MAX_ATTEMPTS = 2
 BATCH_ROWS = 512
-BATCH_SECONDS = 60.0
-QUICK_SECONDS = 10.0
-MAX_QUICK_DEATHS = 5
-BACK_OFF_SECONDS = (0.0, 0.0, 0.2, 0.5, 1.0)
+DECISIONS_KEPT = 20
 
 
 class Job:
-    """Columns to predict and who waits for the result. Times are of `perf_counter_ns`."""
+    """Columns to predict and who waits for the result. Times are of `perf_counter_ns`.
 
-    __slots__ = ("attempts", "columns", "context", "dispatched_ns", "enqueued_ns", "is_cold", "rows")
+    `status` is the HTTP status of a failure that is not the model's answer, 0 where there is none.
+    """
+
+    __slots__ = ("attempts", "columns", "context", "dispatched_ns", "enqueued_ns", "is_cold", "rows", "status")
 
     def __init__(self, columns: list[list[Any]], rows: int, context: Any) -> None:
         self.columns = columns
         self.rows = rows
         self.context = context
         self.attempts = 0
+        self.status = 0
         self.enqueued_ns = time.perf_counter_ns()
         self.dispatched_ns = 0
         self.is_cold = False
@@ -53,33 +57,56 @@ Finished = Callable[[list[tuple[Job, JobResult]], int], None]
 
 
 class VersionPool:
-    """Owns the workers of a version. `finished(pairs, inference_us)` is called with each batch that is done."""
+    """Takes jobs for a version. `finished(pairs, inference_us)` is called with each batch that is done."""
 
-    def __init__(self, label: str, version: ServedVersion, queue_limit: int, finished: Finished) -> None:
+    def __init__(
+        self, label: str, version: ServedVersion, serving: ServingSpec, finished: Finished, spares: Spares
+    ) -> None:
         self.label = label
         self.version = version
-        self.restarts = 0
-        self.failure = ""
-        self.queue_limit = queue_limit
+        self._serving = serving
         self._finished = finished
-        self._request = LoadRequest(version.artifact, version.runtime, version.signature)
-        self._target = version.workers
         self._queue: deque[Job] = deque()
-        self._workers: list[WorkerLink] = []
-        self._quick_deaths = 0
-        self._starting = 0
+        self._gauge = LoadGauge(time.monotonic())
+        self._counts_working = serving.autoscaler.metric == "concurrency"
+        self._autoscaler = Autoscaler(serving.autoscaler, time.monotonic())
+        self._decisions: deque[ScalingDecision] = deque(maxlen=DECISIONS_KEPT)
+        request = LoadRequest(version.artifact, version.runtime, version.signature)
+        self._crew = Crew(label, request, serving, self, spares)
+        self._working = 0
+        self._expired = 0
+        self._was_ready = False
         self._is_retired = False
         self._changed = asyncio.Event()
 
     @property
+    def failure(self) -> str:
+        return self._crew.failure
+
+    @property
     def is_ready(self) -> bool:
-        return any(worker.is_ready for worker in self._workers)
+        """Whether requests are answered; a version that was ready and has no worker for want of load is."""
+        is_asleep = self._was_ready and not self._autoscaler.wanted
+        return not self._is_retired and (self._crew.ready > 0 or (is_asleep and not self.failure))
 
     def stats(self, endpoint: str) -> PoolStats:
-        pids = [worker.pid for worker in self._workers if worker.is_ready]
-        working = sum(worker.working for worker in self._workers)
-        number, queued = self.version.number, len(self._queue)
-        return PoolStats(endpoint, number, self.is_ready, queued, pids, self.restarts, self.failure, working)
+        crew = self._crew
+        return PoolStats(
+            endpoint,
+            self.version.number,
+            self.is_ready,
+            len(self._queue),
+            crew.pids,
+            crew.restarts,
+            crew.failure,
+            self._working,
+            self._autoscaler.wanted,
+            crew.trouble,
+            crew.hung,
+            crew.replaced,
+            self._expired,
+            list(self._decisions),
+        )
 
     # requests
 
@@ -87,14 +114,17 @@ class VersionPool:
         """Queue a job and dispatch it as soon as a worker is idle; raises `QueueFull` or `VersionFailed`."""
         if self.failure or self._is_retired:
             raise VersionFailed(self.failure or f"{self.label} is no longer configured.")
-        if len(self._queue) >= (self.queue_limit if limit is None else limit):
+        if len(self._queue) >= (self._serving.queue_limit if limit is None else limit):
             raise QueueFull
         self._queue.append(job)
+        if not self._autoscaler.wanted:
+            self._carry_out(self._autoscaler.wake(time.monotonic(), time.time()))
         self._pump()
+        self._note_load()
 
     def _pump(self) -> None:
         while self._queue:
-            worker = next((worker for worker in self._workers if worker.is_idle), None)
+            worker = self._crew.idle
             if worker is None:
                 return
             batch = self._next_batch()
@@ -103,6 +133,7 @@ class VersionPool:
                 job.attempts += 1
                 job.dispatched_ns = now
                 job.is_cold = job.is_cold or job.enqueued_ns < worker.ready_ns
+            self._working += len(batch)
             worker.send(batch)
 
     def _next_batch(self) -> list[Job]:
@@ -116,100 +147,85 @@ class VersionPool:
             batch.append(self._queue.popleft())
         return batch
 
-    # workers
+    def _note_load(self) -> None:
+        level = len(self._queue) + self._working if self._counts_working else len(self._queue)
+        self._gauge.set(level, time.monotonic())
+
+    # scaling
 
     def start(self) -> None:
-        """Bring the number of workers up to the target; returns at once."""
-        while len(self._workers) + self._starting < self._target:
-            self._starting += 1
-            asyncio.get_running_loop().create_task(self._start_one(0.0))
+        """Bring up the workers; returns at once."""
+        self._crew.want(self._autoscaler.wanted)
 
-    def set_workers(self, count: int) -> None:
-        """Change how many workers the version has; surplus ones end when idle. The seam for autoscaling."""
-        self._target = max(1, count)
-        self.start()
-        self._trim()
+    def follow(self, version: ServedVersion, serving: ServingSpec) -> None:
+        """Go by other limits and another threshold from now on; the workers stay."""
+        self.version, self._serving, self._crew.limits = version, serving, serving
+        self._counts_working = serving.autoscaler.metric == "concurrency"
+        self._carry_out(self._autoscaler.follow(serving.autoscaler, time.time()))
 
-    def _trim(self) -> None:
-        for worker in [worker for worker in self._workers if worker.is_idle][: len(self._workers) - self._target]:
-            self._workers.remove(worker)
-            worker.close()
+    def tick(self, now: float) -> None:
+        """Look after queue and workers, and decide on their number when it is time; `now` is monotonic, in seconds."""
+        self._expire()
+        self._crew.watch()
+        if not self.failure and self._was_ready and self._autoscaler.is_due(now):
+            load = self._gauge.take(now)
+            self._carry_out(self._autoscaler.tick(now, load, self._crew.ready, time.time()))
 
-    async def _start_one(self, delay: float) -> None:
-        if delay:
-            await asyncio.sleep(delay)
-        try:
-            worker = None if self._is_retired else await WorkerLink.start(self._request, self)
-        except OSError as problem:
-            worker = None
-            self._fail(f"A worker of {self.label} could not be started: {problem.strerror or problem}.")
-        finally:
-            self._starting -= 1
-        if worker is not None:
-            if self._is_retired or worker.is_dead:
-                worker.close()
-            else:
-                self._workers.append(worker)
-                self._pump()
+    def _carry_out(self, decision: ScalingDecision | None) -> None:
+        if decision is not None:
+            self._decisions.append(decision)
+            self._crew.want(decision.after)
 
-    def worker_ready(self, worker: WorkerLink) -> None:
-        """Called by a worker that has loaded its version."""
-        del worker
-        self._changed.set()
+    def _expire(self) -> None:
+        """Answer jobs that have waited too long; the queue is in the order of their coming, but for retries."""
+        oldest = time.perf_counter_ns() - int(self._serving.queue_seconds * 1e9)
+        late: list[Job] = []
+        while self._queue and self._queue[0].enqueued_ns < oldest:
+            late.append(self._queue.popleft())
+        if late:
+            self._expired += len(late)
+            text = f"The request has waited for {self._serving.queue_seconds:g} s without its turn; try again."
+            self._give_up(late, 503, text)
+            self._note_load()
+
+    def _give_up(self, jobs: list[Job], status: int, text: str) -> None:
+        for job in jobs:
+            job.status = status
+        error = JobResult([], [], text)
+        self._finished([(job, error) for job in jobs], 0)
+
+    # what the crew tells
+
+    def workers_changed(self) -> None:
+        """A worker is idle, ready, or gone."""
+        self._was_ready = self._was_ready or self._crew.ready > 0
         self._pump()
+        self._note_load()
+        self._changed.set()
 
-    def worker_answered(self, worker: WorkerLink, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None:
-        """Called by a worker with the results of its batch."""
-        if worker.age_seconds > QUICK_SECONDS:
-            self._quick_deaths = 0
+    def answered(self, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None:
+        """A batch is done."""
+        self._working -= len(pairs)
         self._finished(pairs, inference_us)
-        if len(self._workers) > self._target:
-            self._trim()
-        self._pump()
-        self._changed.set()
 
-    def worker_refused(self, reason: str) -> None:
-        """Called by a worker that cannot load the version: another one could not either."""
-        self._fail(f"{self.label} cannot be loaded: {reason}")
+    def lost(self, jobs: list[Job], *, is_hung: bool) -> None:
+        """A worker ended with jobs in its hands: once more, or never."""
+        self._working -= len(jobs)
+        given_up = [job for job in jobs if job.attempts >= MAX_ATTEMPTS]
+        self._queue.extendleft(reversed([job for job in jobs if job.attempts < MAX_ATTEMPTS]))
+        if given_up and is_hung:
+            text = f"The model did not answer within {self._serving.request_seconds:g} s, twice."
+            self._give_up(given_up, 504, text)
+        elif given_up:
+            self._give_up(given_up, 500, "The model's process ended twice while it worked on this request.")
 
-    def worker_died(self, worker: WorkerLink, lost: list[Job], reason: str) -> None:
-        """Called when a worker's process ended, with the jobs it had not answered."""
-        if worker in self._workers:
-            self._workers.remove(worker)
-        given_up = [job for job in lost if job.attempts >= MAX_ATTEMPTS]
-        self._queue.extendleft(reversed([job for job in lost if job.attempts < MAX_ATTEMPTS]))
-        if given_up:
-            error = JobResult([], [], "The model's process ended twice while it worked on this request.")
-            self._finished([(job, error) for job in given_up], 0)
-        if self._is_retired or self.failure:
-            self._changed.set()
-            return
-        print(f"Worker {worker.pid} of {self.label} ended: {reason}", file=sys.stderr, flush=True)  # noqa: T201
-        self.restarts += 1
-        self._quick_deaths = self._quick_deaths + 1 if worker.died_before_ready else 0
-        if self._quick_deaths >= MAX_QUICK_DEATHS:
-            self._fail(f"The workers of {self.label} end before they are ready ({reason}).")
-            return
-        self._starting += 1
-        delay = BACK_OFF_SECONDS[min(self._quick_deaths, len(BACK_OFF_SECONDS) - 1)]
-        asyncio.get_running_loop().create_task(self._start_one(delay))
-        self._pump()
-
-    def _fail(self, reason: str) -> None:
+    def failed(self, reason: str) -> None:
         """No worker will come: answer what waits."""
-        self.failure = self.failure or reason
-        error = JobResult([], [], self.failure)
-        waiting = [(job, error) for job in self._queue]
+        waiting = list(self._queue)
         self._queue.clear()
         if waiting:
-            self._finished(waiting, 0)
+            self._give_up(waiting, 503, reason)
         self._changed.set()
-
-    def kill_hanging(self) -> None:
-        """End workers that do not come back with a batch; their jobs are retried as with any death."""
-        for worker in self._workers:
-            if worker.busy_seconds > BATCH_SECONDS:
-                worker.kill()
 
     # life cycle
 
@@ -223,7 +239,7 @@ class VersionPool:
     async def drain(self, seconds: float) -> None:
         """Take no more jobs' workers away until what was accepted is answered, then end the workers."""
         deadline = time.monotonic() + seconds
-        while (self._queue or any(worker.is_busy for worker in self._workers)) and time.monotonic() < deadline:
+        while (self._queue or self._working) and time.monotonic() < deadline:
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), deadline - time.monotonic())
@@ -231,6 +247,4 @@ class VersionPool:
                 break
         self._is_retired = True
         self._changed.set()
-        for worker in self._workers:
-            worker.close()
-        self._workers = []
+        self._crew.retire()

@@ -142,10 +142,7 @@ class Predictions:
                 _respond(exchange, answer, error)
 
     def _finish_failed(self, exchange: Exchange, error: str, job: Job) -> None:
-        is_unavailable = bool(exchange.live.pools.get(exchange.version.number)) and bool(
-            exchange.live.pools[exchange.version.number].failure
-        )
-        status = 503 if is_unavailable else 500
+        status = job.status or 500
         self._note_error(exchange, status, error, job.is_cold)
         if exchange.connection is None:
             return
