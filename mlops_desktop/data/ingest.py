@@ -137,7 +137,13 @@ class _Unchanging:
         return self._source.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        yield from self._source
+        try:
+            yield from self._source
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{self._source.name} could not be read to its end ({error.strerror or error}).",
+                hint="Check the disk or the network drive that it is on, then try again.",
+            ) from error
         self._source.identity.check_unchanged()
 
 

@@ -46,6 +46,8 @@ def open_source(
     """
     if isinstance(location, Path):
         return open_path(location, options, hints, progress)
+    if not location.strip():
+        raise InvalidInput("There is no name of a file or another source.", hint="Give one, such as flights.csv.")
     scheme = _scheme_of(location)
     if scheme in _SCHEMES:
         return _SCHEMES[scheme](location, options, hints)

@@ -117,9 +117,9 @@ def opening(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file {path}.", hint="Check the folder and the name.") from error
-    except (PermissionError, IsADirectoryError) as error:
+    except OSError as error:
         raise EnvironmentProblem(
-            f"{path} cannot be opened ({error.strerror}).", hint="Check that it is a file that you may read."
+            f"{path} cannot be opened ({error.strerror or error}).", hint="Check that it is a file that you may read."
         ) from error
 
 

@@ -116,6 +116,7 @@ def _reads(texts: pa.Array, form: str) -> bool:
     return True
 
 
+_DIGITS = r"^[+-]?\d+$"
 _NUMBER = r"^[+-]?\d+([.,]\d+)?$"
 _UNCLEAR_DATES = "day and month may be either way round; set date_formats, such as %d/%m/%Y"
 
@@ -128,17 +129,23 @@ def why_text(values: pa.Array, rules: Rules, *, is_date: bool) -> str:
 
 
 def _why_no_number(start: pa.Array, values: pa.Array, rules: Rules) -> str:
-    if _all(start, r"^[+-]?\d+$"):
-        return "digits have leading zeros" if has_leading_zeros(values) else "whole numbers have too many digits"
+    if _all(start, _DIGITS):
+        if has_leading_zeros(values):
+            return "digits have leading zeros"
+        others = _others(values, _DIGITS)
+        return f"beside numbers it holds {others[0].as_py()[:40]!r}" if others else "whole numbers have too many digits"
     if not rules.is_style_known and _all(start, r"^[+-]?\d{1,3}(,\d{3})?$"):
         return "commas may be decimal or group digits; set decimal or thousands"
     if _all(start, r"^[+-]?[\d.,]*\d[\d.,]*$"):
         return "numbers are not written as the others are"
-    is_number = pc.match_substring_regex(start, _NUMBER)
-    if 2 * pc.sum(is_number).as_py() > len(start):
-        return f"beside numbers it holds {start.filter(pc.invert(is_number))[0].as_py()[:40]!r}"
-    return ""
+    others = _others(start, _NUMBER)
+    return f"beside numbers it holds {others[0].as_py()[:40]!r}" if 0 < 2 * len(others) < len(start) else ""
 
 
 def _all(texts: pa.Array, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
+
+
+def _others(texts: pa.Array, pattern: str) -> pa.Array:
+    """Those that are not like the pattern, missing ones aside."""
+    return texts.filter(pc.invert(pc.match_substring_regex(texts, pattern))).drop_null()

@@ -31,9 +31,13 @@ def open_path(
     Of a folder the files in it are read, and with a `member` such as `**/*.csv` those in its folders too.
     Raises `InvalidInput`, `EnvironmentProblem`.
     """
-    if path.is_dir():
+    if "\0" in str(path):
+        raise InvalidInput(f"{str(path)!r} is no path.", hint="Check the folder and the name.")
+    with opening(path):
+        is_folder, is_there = path.is_dir(), path.exists()
+    if is_folder:
         return _open_files("folder", path.name or str(path), path, options.member or "*", options, hints, progress)
-    if _WILD.search(str(path)) and not path.exists():
+    if _WILD.search(str(path)) and not is_there:
         fixed = next(parent for parent in path.parents if not _WILD.search(str(parent)))
         pattern = path.relative_to(fixed).as_posix()
         return _open_files("files", str(path), fixed, pattern, options, hints, progress)

@@ -47,6 +47,8 @@ class Flattener:
             table = self._read(block.text)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             return self._slowly(block)
+        except RecursionError:
+            raise self._too_deep(block) from None
         found: dict[str, pa.Array] = {}
         for name in table.column_names:
             self._flat((name,), table[name].combine_chunks(), found)
@@ -129,6 +131,14 @@ class Flattener:
                 raise InvalidInput(
                     f"{self._name}, line {line}, column {error.colno}: {error.msg}.", hint="Correct that line."
                 ) from error
+            except RecursionError:
+                raise self._too_deep(block) from None
+            except ValueError as error:  # an integer that Python refuses to read
+                line = block.line + text.count("\n", 0, at)
+                raise InvalidInput(
+                    f"{self._name}, line {line}: a number of more digits than can be read.",
+                    hint="Give it as text, in quotes.",
+                ) from error
             if not isinstance(record, dict):
                 line = block.line + text.count("\n", 0, at)
                 raise InvalidInput(
@@ -136,6 +146,12 @@ class Flattener:
                 )
             yield record
             at = end
+
+    def _too_deep(self, block: Block) -> InvalidInput:
+        return InvalidInput(
+            f"{self._name}, from line {block.line} on: objects or lists are nested too deeply to be read.",
+            hint="Give objects of plain values.",
+        )
 
     def _decoded(self, block: Block) -> str:
         try:

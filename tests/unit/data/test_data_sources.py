@@ -11,7 +11,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.data.sources import csv_files, open_source, read_source
 
 
@@ -157,6 +157,13 @@ def test_files_without_rows_or_with_repeated_names_are_refused(tmp_path: Path, t
 def test_a_file_that_is_not_there_and_a_folder_are_told_apart(tmp_path: Path):
     with pytest.raises(InvalidInput, match="There is no file"):
         open_source(tmp_path / "absent.csv")
+    for location in ("", " "):
+        with pytest.raises(InvalidInput, match="no name of a file"):
+            open_source(location)
+    with pytest.raises(InvalidInput, match="is no path"):
+        open_source("a\0b.csv")
+    with pytest.raises(EnvironmentProblem, match="cannot be opened"):
+        open_source(tmp_path / ("x" * 300 + ".csv"))
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InvalidInput, match=r"folder\.csv holds no file that can be read"):
         open_source(tmp_path / "folder.csv")

@@ -175,6 +175,12 @@ def test_leading_zeros_are_seen_where_blocks_meet(tmp_path: Path):
             assert stream.has_leading_zeros, size
 
 
+def test_what_keeps_whole_numbers_from_being_numbers_is_told(tmp_path: Path):
+    source, table = read(tmp_path, "a\n" + "1\n" * 5_000 + "oops\n")
+    assert table["a"].to_pylist()[-2:] == ["1", "oops"]
+    assert source.warnings == ("Column 'a' is kept as text: beside numbers it holds 'oops'.",)
+
+
 def test_integers_beyond_64_bits_lose_no_digit(tmp_path: Path):
     source, table = read(tmp_path, "a,b,c\n123456789012345678901,18446744073709551615,100000000000000000000\n1,2,1\n")
     assert kinds(table) == {"a": "string", "b": "uint64", "c": "double"}

@@ -129,6 +129,8 @@ def test_values_that_are_no_texts_make_times_texts(tmp_path: Path, monkeypatch: 
         ('{"a": [1, 2], "b": [1]}', "'a' has 2, 'b' has 1"),
         ('{"a": [1, 2', "line 1, column 12"),
         ("PK\x03\x04", "a ZIP archive"),
+        ("[\n" + '{"a":' * 2_000 + "1" + "}" * 2_000 + "]", "from line 1 on: objects or lists are nested too deeply"),
+        ('{"a": [1]}\n{"a": ' + "9" * 5_000 + "}", "line 2: a number of more digits than can be read"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, content: str, said: str):
