@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class InputRules(Struct, frozen=True):
-    """By default a request is treated as training treated its rows: what is missing or unknown is the model's to handle.
+    """By default rows are taken as in training: what is missing or unknown is the model's to handle.
 
     Each rule that is on refuses requests, naming the column: those with columns that the model does not know, with
     categories that training did not see, or with missing values (null or NaN).
