@@ -159,7 +159,8 @@ class Reason:
 
 @dataclass(frozen=True, eq=False)
 class BadRows:
-    """A page of the rows of a quarantine. `at_fault[i]` are the columns that row `i` breaks the contract by.
+    """A page of the rows of a quarantine. `cells` has one list of texts per column; `at_fault[i]` are the columns that
+    row `i` breaks the contract by.
 
     Columns at fault come first in `columns`; `numbers` are the rows' numbers in the file that they came from. `total`
     counts the rows that have the chosen reason.
@@ -167,10 +168,10 @@ class BadRows:
 
     reference: str
     reasons: tuple[Reason, ...]
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
     numbers: list[int]
     said: list[str]
-    rows: list[tuple[str | None, ...]]
+    cells: list[list[str | None]]
     at_fault: list[frozenset[str]]
     offset: int
     total: int
@@ -203,8 +204,9 @@ def bad_rows(workspace: Workspace, reference: str, offset: int = 0, reason: str 
     by_reason = {each.words: each.columns for each in reasons}
     at_fault = [frozenset(name for words in parts_of(text) for name in by_reason.get(words, ())) for text in said]
     numbers = [int(number or 0) for number in cells[0]]
-    rows: list[tuple[str | None, ...]] = list(zip(*cells[2:], strict=True)) if names else [()] * len(said)
-    return BadRows(reference, reasons, names, numbers, said, rows, at_fault, offset, total)
+    by_name = {column.name: column for column in version.schema.columns}
+    columns = tuple(by_name[name] for name in names)
+    return BadRows(reference, reasons, columns, numbers, said, cells[2:], at_fault, offset, total)
 
 
 def parts_of(said: str) -> tuple[str, ...]:
