@@ -143,9 +143,9 @@ def test_a_password_in_a_command_is_warned_of(invoke: Invoke) -> None:
 def test_tables_are_aligned_for_wide_letters_and_never_move_the_cursor() -> None:
     lines = table(("名前", "n"), [("東京", 1), ("a\x1b[2J\nb", 1000)]).splitlines()
     assert lines == [
-        "名前              n",
+        "名前" + 13 * " " + "n",
         "-----------  -----",
-        "東京              1",
+        "東京" + 13 * " " + "1",
         "a\\x1b[2J\\nb  1,000",
     ]
 

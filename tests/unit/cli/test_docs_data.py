@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mlops_desktop.cli.main import main
+from mlops_desktop.core.events import kinds
 
 DOCS = Path(__file__).parents[3] / "docs"
 CHANGING = r"[0-9a-f]{12,}|\d[\d,.:T-]*|by \S+ on \S+|(/[\w.-]+)+/"
@@ -94,3 +95,10 @@ def made_files(folder: Path) -> None:
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
     assert not [link for link in links if not (path.parent / link).exists()]
+
+
+def test_the_architecture_names_every_module_and_every_event_of_data() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in (DOCS.parent / "mlops_desktop" / "data").glob("*.py")} - {"__init__"}
+    events = {kind for kind in kinds() if kind.startswith(("dataset.", "contract.", "store.", "watch.", "project."))}
+    assert not [name for name in sorted(modules | events) if f"`{name}`" not in text]
