@@ -45,7 +45,8 @@ class Contracts:
             found = self._rows.one(table.dataset == name, table.number == int(selector)) if is_number else None
         if found is None:
             raise NotFound(
-                f"There is no contract {reference}.", hint="`mlops-desktop data contract DATASET` makes one."
+                f"There is no contract {reference}.",
+                hint="List a dataset's with `mlops-desktop data contract history`.",
             )
         return found
 

@@ -61,7 +61,7 @@ def check_version(
         newest = registry.contracts.newest(version.dataset)
         if newest is None:
             raise NotFound(
-                f"{version.dataset} has no contract.", hint="Infer one, save it, then check: `data contract` does it."
+                f"{version.dataset} has no contract.", hint="`mlops-desktop data contract infer` and `save` make one."
             )
         contract = newest.contract
     return examined_whole(_StoredRows(registry, version, progress), contract, version.created)
