@@ -1,7 +1,7 @@
 """Messages between gateway and serving worker: length-prefixed msgpack over pipes.
 
 The first message to a worker is a `LoadRequest`, answered by `Loaded`. Every further one is a batch: a list of jobs,
-each a list of columns in the order of the signature's features; it is answered by one `BatchReply`.
+each a list of columns in the order of the signature's features, or a `BulkJob`; it is answered by one `BatchReply`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.models import Runtime, Signature
+from mlops_desktop.serving.gateway.calls import Form
+from mlops_desktop.serving.rules import InputRules
 
 _LENGTH = struct.Struct("<I")
 
@@ -32,12 +34,50 @@ class Loaded(Struct, frozen=True):
     load_ms: float
 
 
+class BulkJob(Struct, frozen=True):
+    """A request that the worker reads, checks and answers itself: `body` is as it came, `codec` names its protocol.
+
+    `redaction` says what is done with columns before they are logged, with `key` where they are hashed; `is_logged`
+    whether anything is.
+    """
+
+    codec: str
+    form: Form
+    body: memoryview
+    id: str
+    endpoint: str
+    model: str
+    version: int
+    role: str
+    threshold: float
+    rules: InputRules = InputRules()
+    is_logged: bool = True
+    redaction: dict[str, str] = {}
+    key: bytes = b""
+
+
+class BulkResult(Struct, frozen=True):
+    """The answer to a `BulkJob`, and in `table` what is to be logged. A `status` other than 200 is the client's."""
+
+    status: int
+    rows: int = 0
+    client_id: str = ""
+    content: memoryview = memoryview(b"")
+    content_type: str = ""
+    headers: dict[str, str] = {}
+    table: memoryview = memoryview(b"")
+
+
 class JobResult(Struct, frozen=True, array_like=True):
-    """Outcome of one job. `picks` are class indices where there are more than two classes, else empty."""
+    """Outcome of one job. Where there are more than two classes `picks` are indices of the likeliest ones, and
+    `probabilities` row-major those of all; else both are empty.
+    """
 
     scores: list[float]
     picks: list[int] = []
     error: str = ""
+    probabilities: list[float] = []
+    bulk: BulkResult | None = None
 
 
 class BatchReply(Struct, frozen=True, array_like=True):
@@ -72,7 +112,7 @@ class FrameReader:
             end = start + _LENGTH.size + length
             if end > len(self._buffer):
                 break
-            bodies.append(bytes(self._buffer[start + _LENGTH.size : end]))
+            bodies.append(bytes(memoryview(self._buffer)[start + _LENGTH.size : end]))
             start = end
         if start:
             del self._buffer[:start]

@@ -57,6 +57,22 @@ class PredictionRecord(Struct, frozen=True, array_like=True, tag="p"):
         return datetime.fromtimestamp(self.time / 1e6, UTC)
 
 
+class BulkRecord(Struct, frozen=True, array_like=True, tag="b"):
+    """A prediction of many rows as it is written: `table` holds what is empty in `head` (`log_tables.py`)."""
+
+    head: PredictionRecord
+    table: bytes
+
+    def whole(self) -> PredictionRecord:
+        """The prediction, as readers get it."""
+        from mlops_desktop.serving.log_tables import read_log_table
+
+        features, scores, predictions, entity_ids = read_log_table(self.table)
+        return msgspec.structs.replace(
+            self.head, features=features, scores=scores, predictions=predictions, entity_ids=entity_ids
+        )
+
+
 class FeedbackRecord(Struct, frozen=True, array_like=True, tag="f"):
     """A label that arrived. `id` is an inference id (`<request id>/<row>`) or an entity id; times as above."""
 
@@ -96,10 +112,10 @@ Record = PredictionRecord | FeedbackRecord
 AnyRecord = PredictionRecord | FeedbackRecord | SegmentHeader | GapRecord
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
+_decoder: msgspec.msgpack.Decoder[AnyRecord | BulkRecord] = msgspec.msgpack.Decoder(AnyRecord | BulkRecord)
 
 
-def encode_record(record: AnyRecord) -> bytes:
+def encode_record(record: AnyRecord | BulkRecord) -> bytes:
     """The record as one frame."""
     return framed(_encoder.encode(record))
 
@@ -107,7 +123,8 @@ def encode_record(record: AnyRecord) -> bytes:
 def decode_body(body: bytes) -> AnyRecord | None:
     """The record of a frame; None for a whole one of a kind that this version of the program does not know."""
     try:
-        return _decoder.decode(body)
+        record = _decoder.decode(body)
+        return record.whole() if isinstance(record, BulkRecord) else record
     except msgspec.DecodeError:
         return None
 

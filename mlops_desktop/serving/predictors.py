@@ -28,10 +28,19 @@ _DTYPES: dict[str, Any] = {
 class Predictor(Protocol):
     """`columns` are in the order of the signature's features and of equal length n.
 
+    `dtypes` are those of the model's inputs in that order; arrays of them have shape [n, 1] and no infinite numbers.
     Returns probabilities of shape [n, classes] for a classifier, values of shape [n] for a regression.
     """
 
-    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]: ...
+    @property
+    def dtypes(self) -> list[Any]: ...
+
+    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]: ...
+
+
+def predict(predictor: Predictor, columns: list[list[Any]]) -> NDArray[np.float64]:
+    """The prediction for columns as they came in JSON."""
+    return predictor.predict_arrays(tensors(columns, predictor.dtypes))
 
 
 def load_predictor(request: LoadRequest) -> Predictor:
@@ -62,13 +71,13 @@ class OnnxPredictor:
                 hint="Export the model again.",
             )
         self._names = [feature.input_name for feature in signature.features]
-        self._dtypes = [dtypes[name] for name in self._names]
+        self.dtypes = [dtypes[name] for name in self._names]
         names = [entry.name for entry in self._session.get_outputs()]
         self._output = "probabilities" if "probabilities" in names else names[-1]
         self._is_classifier = signature.task is Task.CLASSIFICATION
 
-    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]:
-        feed = dict(zip(self._names, tensors(columns, self._dtypes), strict=True))
+    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]:
+        feed = dict(zip(self._names, arrays, strict=True))
         output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float64)
         return output if self._is_classifier else output.reshape(len(output))
 
@@ -101,13 +110,12 @@ class SklearnPredictor:
 
         self._model = joblib.load(artifact)
         self._features = signature.features
-        self._dtypes = [object if feature.type is ColumnType.TEXT else np.float32 for feature in signature.features]
+        self.dtypes = [object if feature.type is ColumnType.TEXT else np.float32 for feature in signature.features]
         self._is_classifier = signature.task is Task.CLASSIFICATION
 
-    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]:
+    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]:
         import pandas as pd
 
-        arrays = tensors(columns, self._dtypes)
         data = {
             feature.name: pd.Series(values.ravel(), dtype=values.dtype)
             for feature, values in zip(self._features, arrays, strict=True)
@@ -120,6 +128,7 @@ class SklearnPredictor:
 def result_of(output: NDArray[np.float64]) -> JobResult:
     """Scores of a job's rows: the last class's probability, the picked class's where there are more than two."""
     picks: list[int] = []
+    probabilities: list[float] = []
     if output.ndim == 1:
         scores = output
     elif output.shape[1] <= 2:
@@ -127,18 +136,19 @@ def result_of(output: NDArray[np.float64]) -> JobResult:
     else:
         chosen = output.argmax(axis=1)
         scores, picks = output[np.arange(len(output)), chosen], chosen.tolist()
+        probabilities = output.ravel().tolist()
     values: list[float] = scores.tolist()
     if not all(map(math.isfinite, values)):
         row = next(i for i, value in enumerate(values) if not math.isfinite(value))
         return JobResult([], [], f"The model gave no finite number for row {row}.")
-    return JobResult(values, picks)
+    return JobResult(values, picks, "", probabilities)
 
 
 def probe(predictor: Predictor, signature: Signature) -> None:
     """Warm up with made-up rows and check the shape of the answer; raises `InvalidInput` when it is wrong."""
     for rows in (1, 1, 8):
         columns = [_made_up(feature.type, feature.categories, rows) for feature in signature.features]
-        output = predictor.predict(columns)
+        output = predict(predictor, columns)
         expected = (rows, len(signature.classes)) if signature.task is Task.CLASSIFICATION else (rows,)
         if output.shape != expected:
             raise InvalidInput(

@@ -6,15 +6,24 @@ import os
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from mlops_desktop.serving.frames import BatchReply, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
-from mlops_desktop.serving.predictors import Predictor, load_predictor, probe, result_of
+from mlops_desktop.core.models import Signature
+from mlops_desktop.serving.frames import BatchReply, BulkJob, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
+from mlops_desktop.serving.predictors import Predictor, load_predictor, predict, probe, result_of
 
-_batch_decoder = msgspec.msgpack.Decoder(list[list[list[Any]]])
+
+class Served(NamedTuple):
+    """What a worker holds."""
+
+    predictor: Predictor
+    signature: Signature
+
+
+_batch_decoder = msgspec.msgpack.Decoder(list[list[list[Any]] | BulkJob])
 
 
 def main(argv: list[str]) -> int:
@@ -26,15 +35,15 @@ def main(argv: list[str]) -> int:
     if "--warm" in argv:
         import onnxruntime  # noqa: F401
     frames = FrameReader()
-    predictor: Predictor | None = None
+    served: Served | None = None
     while data := os.read(source, 1 << 20):
         for body in frames.feed(data):
-            if predictor is None:
-                predictor = _load(sink, body)
-                if predictor is None:
+            if served is None:
+                served = _load(sink, body)
+                if served is None:
                     return 1
             else:
-                _send(sink, encode_frame(_answer(predictor, _batch_decoder.decode(body))))
+                _send(sink, encode_frame(_answer(served, _batch_decoder.decode(body))))
     return 0
 
 
@@ -56,7 +65,7 @@ def _send(sink: int, data: bytes) -> None:
         view = view[os.write(sink, view) :]
 
 
-def _load(sink: int, body: bytes) -> Predictor | None:
+def _load(sink: int, body: bytes) -> Served | None:
     started = time.perf_counter()
     try:
         request = msgspec.msgpack.decode(body, type=LoadRequest)
@@ -67,31 +76,45 @@ def _load(sink: int, body: bytes) -> Predictor | None:
         _send(sink, encode_frame(Loaded(f"{type(problem).__name__}: {problem}", 0.0)))
         return None
     _send(sink, encode_frame(Loaded("", (time.perf_counter() - started) * 1e3)))
-    return predictor
+    return Served(predictor, request.signature)
 
 
-def _answer(predictor: Predictor, jobs: list[list[list[Any]]]) -> BatchReply:
+Job = list[list[Any]] | BulkJob
+
+
+def _answer(served: Served, jobs: list[Job]) -> BatchReply:
     """Predict all jobs at once; where that fails, one by one, so that only the guilty one gets the error."""
     started = time.perf_counter_ns()
     try:
-        results = _predict_together(predictor, jobs)
+        results = _predict_together(served, jobs)
     except Exception:
-        results = [_predict_alone(predictor, job) for job in jobs]
+        results = [_predict_alone(served, job) for job in jobs]
     return BatchReply(results, (time.perf_counter_ns() - started) // 1000)
 
 
-def _predict_together(predictor: Predictor, jobs: list[list[list[Any]]]) -> list[JobResult]:
+def _predict_together(served: Served, jobs: list[Job]) -> list[JobResult]:
     if len(jobs) == 1:
-        return [result_of(predictor.predict(jobs[0]))]
-    merged = [[value for column in parts for value in column] for parts in zip(*jobs, strict=True)]
-    output = predictor.predict(merged)
-    ends = np.cumsum([len(job[0]) for job in jobs])
+        return [_predict(served, jobs[0])]
+    columns = [job for job in jobs if not isinstance(job, BulkJob)]
+    if len(columns) < len(jobs):
+        return [_predict(served, job) for job in jobs]
+    merged = [[value for column in parts for value in column] for parts in zip(*columns, strict=True)]
+    output = predict(served.predictor, merged)
+    ends = np.cumsum([len(job[0]) for job in columns])
     return [result_of(part) for part in np.split(output, ends[:-1])]
 
 
-def _predict_alone(predictor: Predictor, job: list[list[Any]]) -> JobResult:
+def _predict(served: Served, job: Job) -> JobResult:
+    if isinstance(job, BulkJob):
+        from mlops_desktop.serving.bulk import run_bulk  # needs pyarrow, which workers of single rows do without
+
+        return run_bulk(job, served.predictor, served.signature)
+    return result_of(predict(served.predictor, job))
+
+
+def _predict_alone(served: Served, job: Job) -> JobResult:
     try:
-        return result_of(predictor.predict(job))
+        return _predict(served, job)
     except Exception as problem:
         traceback.print_exc()
         return JobResult([], [], f"The model failed: {type(problem).__name__}.")

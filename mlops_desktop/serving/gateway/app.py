@@ -12,20 +12,32 @@ from urllib.parse import unquote
 
 import msgspec
 
+from mlops_desktop import __version__
 from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.figures import GatewayStats
 from mlops_desktop.serving.gateway.calls import Codec
 from mlops_desktop.serving.gateway.clock import GatewayTime
+from mlops_desktop.serving.gateway.docs import DOCS_HEADERS, docs_page
 from mlops_desktop.serving.gateway.endpoints import Endpoints, LiveEndpoint
 from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.http import HttpConnection, Request
+from mlops_desktop.serving.gateway.invocations import InvocationsCodec
 from mlops_desktop.serving.gateway.meters import Meters
-from mlops_desktop.serving.gateway.plain import PlainCodec, decode_feedback
+from mlops_desktop.serving.gateway.openapi import openapi
+from mlops_desktop.serving.gateway.plain import PlainCodec, decode_feedback, decode_json
 from mlops_desktop.serving.gateway.predictions import Predictions, event_time
-from mlops_desktop.serving.gateway.v2 import V2Codec, model_metadata, server_metadata
+from mlops_desktop.serving.gateway.v2 import V2Codec
+from mlops_desktop.serving.gateway.v2_models import (
+    model_config,
+    model_metadata,
+    repository_index,
+    server_metadata,
+    statistics,
+)
 from mlops_desktop.serving.log import FeedbackRecord, LogFull, encode_record
 
-_PLAIN, _V2 = PlainCodec(), V2Codec()
+_PLAIN, _V2, _INVOCATIONS = PlainCodec(), V2Codec(), InvocationsCodec()
+_index_decoder = msgspec.json.Decoder(dict[str, Any])
 _PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 _encode = msgspec.json.encode
 _LOOPBACK_NAMES = (b"127.0.0.1", b"localhost", b"[::1]", b"")
@@ -44,11 +56,18 @@ class App:
         self._fixed: dict[bytes, tuple[bytes, Callable[[Request, HttpConnection], None]]] = {
             b"/predict": (b"POST", self._predict_only),
             b"/feedback": (b"POST", self._feedback),
+            b"/invocations": (b"POST", self._invoke_only),
+            b"/ping": (b"GET", self._ping),
+            b"/version": (b"GET", lambda _, c: c.respond(200, __version__.encode(), b"text/plain; charset=utf-8")),
+            b"/openapi.json": (b"GET", self._openapi),
+            b"/docs": (b"GET", lambda _, c: c.respond(200, docs_page(), b"text/html; charset=utf-8", DOCS_HEADERS)),
             b"/health": (b"GET", self._health),
             b"/metrics": (b"GET", self._metrics),
             b"/v2": (b"GET", lambda _, c: c.respond(200, _encode(server_metadata()))),
             b"/v2/health/live": (b"GET", lambda _, c: c.respond(200, b'{"live":true}')),
             b"/v2/health/ready": (b"GET", self._v2_ready),
+            b"/v2/repository/index": (b"POST", self._v2_index),
+            b"/v2/models/stats": (b"GET", self._v2_all_stats),
         }
 
     async def configure(self, config: GatewayConfig) -> str:
@@ -84,12 +103,8 @@ class App:
         parts = [unquote(part) for part in path.decode("ascii", "replace").split("/")[1:]]
         if parts[:2] == ["v2", "models"] and len(parts) > 2:
             self._v2_model(parts[2:], request, connection)
-        elif len(parts) == 3 and parts[0] == "models" and parts[2] in ("predict", "feedback"):
-            _allow(request, b"POST")
-            if parts[2] == "predict":
-                self._predict(self._endpoint(parts[1]), None, _PLAIN, request, connection)
-            else:
-                self._take_feedback(self._endpoint(parts[1]), request, connection)
+        elif parts[0] == "models" and len(parts) > 2:
+            self._own_model(parts[1:], request, connection)
         else:
             raise HttpError(404, "There is nothing at this address.")
 
@@ -109,14 +124,30 @@ class App:
     # predictions
 
     def _predict_only(self, request: Request, connection: HttpConnection) -> None:
-        self._predict(self._only_endpoint(), None, _PLAIN, request, connection)
+        self.predictions.take(self._only_endpoint(), None, _PLAIN, request, connection)
 
-    def _predict(
-        self, live: LiveEndpoint, number: int | None, codec: Codec, request: Request, connection: HttpConnection
-    ) -> None:
-        if request.headers.get(b"content-encoding", b"identity") != b"identity":
-            raise HttpError(415, "Compressed bodies are not supported.")
-        self.predictions.take(live, number, codec, request, connection)
+    def _invoke_only(self, request: Request, connection: HttpConnection) -> None:
+        self.predictions.take(self._only_endpoint(), None, _INVOCATIONS, request, connection)
+
+    def _own_model(self, parts: list[str], request: Request, connection: HttpConnection) -> None:
+        """`{m}[/versions/{v}]/predict`, `…/invocations`, and `{m}/feedback`."""
+        live, number, rest = self._version_in(parts)
+        if rest == ["feedback"] and number is None:
+            _allow(request, b"POST")
+            self._take_feedback(live, request, connection)
+        elif rest in (["predict"], ["invocations"]):
+            _allow(request, b"POST")
+            codec: Codec = _PLAIN if rest == ["predict"] else _INVOCATIONS
+            self.predictions.take(live, number, codec, request, connection)
+        else:
+            raise HttpError(404, "There is nothing at this address.")
+
+    def _version_in(self, parts: list[str]) -> tuple[LiveEndpoint, int | None, list[str]]:
+        """The endpoint and, where it is named, the version of `{m}[/versions/{v}]…`; and what follows."""
+        live, rest = self._endpoint(parts[0]), parts[1:]
+        if rest[:1] == ["versions"] and len(rest) > 1:
+            return live, _version_number(live, rest[1]), rest[2:]
+        return live, None, rest
 
     # feedback
 
@@ -164,15 +195,26 @@ class App:
         is_ready = self.endpoints.is_ready
         connection.respond(200 if is_ready else 503, _encode({"ready": is_ready}))
 
+    def _ping(self, _: Request, connection: HttpConnection) -> None:
+        connection.respond(200 if self.endpoints.is_ready else 503, b"\n")
+
+    def _openapi(self, _: Request, connection: HttpConnection) -> None:
+        connection.respond(200, _encode(openapi([live.config for live in self.endpoints.all])))
+
+    def _v2_index(self, request: Request, connection: HttpConnection) -> None:
+        asked = decode_json(_index_decoder, request.body) if request.body.strip() else {}
+        connection.respond(200, _encode(repository_index(self.endpoints.all, ready_only=asked.get("ready") is True)))
+
+    def _v2_all_stats(self, _: Request, connection: HttpConnection) -> None:
+        known = [entry for live in self.endpoints.all for entry in statistics(live, sorted(live.pools), self.meters)]
+        connection.respond(200, _encode({"model_stats": known}))
+
     def _v2_model(self, parts: list[str], request: Request, connection: HttpConnection) -> None:
-        """`{m}[/versions/{v}][/ready|/infer]`."""
-        live = self._endpoint(parts[0])
-        rest, number = parts[1:], None
-        if rest[:1] == ["versions"] and len(rest) > 1:
-            number, rest = _version_number(live, rest[1]), rest[2:]
+        """`{m}[/versions/{v}][/ready|/config|/stats|/infer]`."""
+        live, number, rest = self._version_in(parts)
         if rest == ["infer"]:
             _allow(request, b"POST")
-            self._predict(live, number, _V2, request, connection)
+            self.predictions.take(live, number, _V2, request, connection)
             return
         _allow(request, b"GET")
         shown = live.config.route.primary if number is None else number
@@ -181,6 +223,11 @@ class App:
             connection.respond(200 if is_ready else 503, _encode({"name": live.config.name, "ready": is_ready}))
         elif not rest:
             connection.respond(200, _encode(model_metadata(live.config, live.config.version(shown))))
+        elif rest == ["config"]:
+            connection.respond(200, _encode(model_config(live.config, live.config.version(shown))))
+        elif rest == ["stats"]:
+            numbers = sorted(live.pools) if number is None else [number]
+            connection.respond(200, _encode({"model_stats": statistics(live, numbers, self.meters)}))
         else:
             raise HttpError(404, "There is nothing at this address.")
 

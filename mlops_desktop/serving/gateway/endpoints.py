@@ -26,6 +26,16 @@ class LiveEndpoint:
         self.config = config
         self.log = log
         self.pools: dict[int, VersionPool] = {}
+        self._features: tuple[str, ...] = ()
+        self._features_of: ServedEndpoint | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The primary's columns, for requests that give values by position."""
+        if self._features_of is not self.config:
+            version = self.config.version(self.config.route.primary)
+            self._features_of, self._features = self.config, tuple(f.name for f in version.signature.features)
+        return self._features
 
     @property
     def is_ready(self) -> bool:

@@ -189,7 +189,11 @@ class HttpConnection(asyncio.Protocol):
         self._handler(request, self)
 
     def respond(
-        self, status: int, body: bytes, content_type: bytes = JSON, headers: Mapping[bytes, bytes] | None = None
+        self,
+        status: int,
+        body: bytes | memoryview,
+        content_type: bytes = JSON,
+        headers: Mapping[bytes, bytes] | None = None,
     ) -> None:
         """Answer the current request, and go on with the next one that waits."""
         request, self._current = self._current, None
@@ -202,7 +206,7 @@ class HttpConnection(asyncio.Protocol):
         elif len(body) > _LARGE_BODY:
             self._transport.writelines((head, body))
         else:
-            self._transport.write(head + body)
+            self._transport.write(b"".join((head, body)))
         self._changed = time.monotonic()
         if not keep_alive:
             self._is_closing = True

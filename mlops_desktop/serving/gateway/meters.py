@@ -87,6 +87,10 @@ class Meters:
             meter = self._meters[key] = Meter()
         return meter
 
+    def of_version(self, endpoint: str, version: int) -> list[Meter]:
+        """A version's figures in each role that it has had."""
+        return [meter for (name, number, _), meter in self._meters.items() if (name, number) == (endpoint, version)]
+
     def snapshot(self, pools: Iterable[PoolStats], connections: int, clock: str | None) -> GatewayStats:
         versions = [
             VersionStats(

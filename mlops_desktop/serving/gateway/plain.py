@@ -1,4 +1,4 @@
-"""The program's own JSON protocol: records or columns in, scores and decisions out."""
+"""The program's own protocol: records or columns in JSON, or a table, in; decisions and probabilities out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mlops_desktop.serving.gateway.calls import Answer, Call, checked_rows
+from mlops_desktop.serving.gateway.calls import (
+    JSON_TYPE,
+    TABLE_TYPES,
+    Answer,
+    Call,
+    Encoded,
+    Form,
+    checked_ids,
+    checked_rows,
+)
 from mlops_desktop.serving.gateway.faults import HttpError
 
 
@@ -21,7 +30,7 @@ class PredictRequest(Struct):
 
 
 class PredictResponse(Struct):
-    """`inference_ids` are what labels are sent for, one per row."""
+    """`inference_ids` are what labels are sent for, one per row; `probabilities` are by class."""
 
     id: str
     model: str
@@ -30,6 +39,7 @@ class PredictResponse(Struct):
     scores: list[float]
     predictions: list[Any]
     inference_ids: list[str]
+    probabilities: dict[str, list[float]]
 
 
 LabelValue = str | int | float | bool
@@ -55,7 +65,7 @@ _feedback_decoder = msgspec.json.Decoder(FeedbackRequest)
 _encoder = msgspec.json.Encoder()
 
 
-def decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+def decode_json(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
     """Decode a client's JSON; whatever is wrong with it becomes an `HttpError` 400."""
     try:
         return decoder.decode(body)
@@ -67,35 +77,53 @@ def decode_json(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise HttpError(400, "The body is nested too deeply.") from None
 
 
+_JSON_TYPES = frozenset(["", JSON_TYPE, "text/json", "text/plain", "application/x-www-form-urlencoded"])
+"""What is taken as JSON: also what curl says when it is not told otherwise."""
+
+
 class PlainCodec:
     """`/predict`."""
 
-    def decode(self, body: bytes) -> Call:
+    name = "plain"
+
+    def decode(self, body: bytes, form: Form) -> Call:
+        if form.content_type in TABLE_TYPES:
+            from mlops_desktop.serving.gateway.tables import call_of_table
+
+            return call_of_table(body, form)
+        if form.content_type not in _JSON_TYPES:
+            raise HttpError(
+                415,
+                f"Bodies of type '{form.content_type}' are not read here; send application/json, text/csv, "
+                "application/vnd.apache.arrow.stream or application/vnd.apache.parquet.",
+            )
         request: PredictRequest = decode_json(_predict_decoder, body)
         if (request.records is None) == (request.columns is None):
             raise HttpError(400, "Give exactly one of 'records' and 'columns'.")
-        columns = request.columns if request.columns is not None else _pivot(request.records or [])
+        columns = request.columns if request.columns is not None else pivot(request.records or [])
         rows = checked_rows(columns)
-        entity_ids = None if request.ids is None else [str(value) for value in request.ids]
-        if entity_ids is not None and len(entity_ids) != rows:
-            raise HttpError(400, f"There are {len(entity_ids)} ids for {rows} rows.")
-        return Call(columns, rows, request.id, entity_ids)
+        entity_ids = None if request.ids is None else checked_ids(request.ids, rows)
+        return Call(columns, rows, request.id or form.client_id, entity_ids)
 
-    def encode(self, answer: Answer, call: Call) -> bytes:
-        return _encoder.encode(
-            PredictResponse(
-                answer.id,
-                answer.model,
-                answer.version,
-                answer.role,
-                answer.scores,
-                answer.predictions,
-                [f"{answer.id}/{row}" for row in range(call.rows)],
+    def encode(self, answer: Answer, call: Call, form: Form) -> Encoded:
+        del form
+        return Encoded(
+            _encoder.encode(
+                PredictResponse(
+                    answer.id,
+                    answer.model,
+                    answer.version,
+                    answer.role,
+                    answer.scores,
+                    answer.predictions,
+                    [f"{answer.id}/{row}" for row in range(call.rows)],
+                    answer.columns_of_probabilities(),
+                )
             )
         )
 
 
-def _pivot(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def pivot(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Records to columns. A key that only some records have counts as null in the others."""
     if len(records) == 1:
         return {name: [value] for name, value in records[0].items()}

@@ -6,17 +6,19 @@ import time
 from typing import Any
 
 from mlops_desktop.core.ids import new_id
-from mlops_desktop.core.models import Signature, Task
 from mlops_desktop.serving.config import DiskFullPolicy, ServedVersion
-from mlops_desktop.serving.frames import JobResult
-from mlops_desktop.serving.gateway.calls import Answer, Call, Codec
+from mlops_desktop.serving.decisions import decide
+from mlops_desktop.serving.frames import BulkJob, BulkResult, JobResult
+from mlops_desktop.serving.gateway.calls import Answer, Call, Codec, Form
 from mlops_desktop.serving.gateway.checks import columns_in_order
 from mlops_desktop.serving.gateway.clock import GatewayTime
+from mlops_desktop.serving.gateway.compression import SMALLEST_BYTES, compressed
 from mlops_desktop.serving.gateway.endpoints import LiveEndpoint
 from mlops_desktop.serving.gateway.faults import HttpError
+from mlops_desktop.serving.gateway.forms import form_of, small_body
 from mlops_desktop.serving.gateway.http import HttpConnection, Request
 from mlops_desktop.serving.gateway.meters import Meters
-from mlops_desktop.serving.gateway.pool import Job, QueueFull, VersionFailed
+from mlops_desktop.serving.gateway.pool import BATCH_ROWS, Job, QueueFull, VersionFailed
 from mlops_desktop.serving.gateway.routing import pick
 from mlops_desktop.serving.log import (
     CANARY,
@@ -24,28 +26,48 @@ from mlops_desktop.serving.log import (
     PRIMARY,
     SCHEMA_MISMATCH,
     SHADOW,
+    BulkRecord,
     LogFull,
     PredictionRecord,
     encode_record,
 )
 
 SHADOW_QUEUE = 64
+BULK_ROWS = BATCH_ROWS + 1
+"""What a request that was not read yet counts for: it goes to a worker alone."""
 
 _RETRY_LATER = {b"Retry-After": b"1"}
 
 
 class Exchange:
-    """One request on its way through one version. A shadow has no connection: nobody waits for it."""
+    """One request on its way through one version. A shadow has no connection: nobody waits for it.
 
-    __slots__ = ("call", "codec", "connection", "id", "live", "received", "received_ns", "role", "time", "version")
+    A request that a worker is to read has its `body`, and a `call` without rows until it is answered. `mismatch` is
+    what the worker of the canary `refused_by` had against it; it counts against the canary if the primary takes it.
+    """
+
+    __slots__ = (
+        "body", "call", "codec", "connection", "form", "id", "live", "mismatch", "received", "received_ns",
+        "refused_by", "role", "time", "version",
+    )  # fmt: skip
 
     def __init__(
-        self, id: str, live: LiveEndpoint, call: Call, codec: Codec, connection: HttpConnection | None, received_ns: int
+        self,
+        id: str,
+        live: LiveEndpoint,
+        call: Call,
+        codec: Codec,
+        form: Form,
+        connection: HttpConnection | None,
+        received_ns: int,
     ) -> None:
         self.id = id
         self.live = live
         self.call = call
         self.codec = codec
+        self.form = form
+        self.body: bytes | None = None
+        self.mismatch, self.refused_by = "", 0
         self.connection = connection
         self.received_ns = received_ns
         self.version: ServedVersion
@@ -54,7 +76,8 @@ class Exchange:
         self.time = self.received
 
     def as_shadow(self, version: ServedVersion) -> Exchange:
-        twin = Exchange(self.id, self.live, self.call, self.codec, None, time.perf_counter_ns())
+        twin = Exchange(self.id, self.live, self.call, self.codec, self.form, None, time.perf_counter_ns())
+        twin.body = self.body
         twin.version, twin.role, twin.time = version, SHADOW, self.time
         return twin
 
@@ -71,12 +94,16 @@ class Predictions:
         self, live: LiveEndpoint, number: int | None, codec: Codec, request: Request, connection: HttpConnection
     ) -> None:
         """Decode a request, route and queue it; raises `HttpError` when it cannot be queued."""
-        call = codec.decode(request.body)
-        exchange = Exchange(new_id(), live, call, codec, connection, request.received_ns)
+        form = form_of(request)
+        form.features = live.features
+        body = small_body(request, form)
+        call = Call({}, 0, form.client_id) if body is None else codec.decode(body, form)
+        exchange = Exchange(new_id(), live, call, codec, form, connection, request.received_ns)
+        exchange.body = request.body if body is None else None
         exchange.time = event_time(self._clock, request, exchange.received)
         route = live.config.route
         if number is None:
-            key = call.entity_ids[0] if call.entity_ids else exchange.id
+            key = form.entity or (call.entity_ids[0] if call.entity_ids else exchange.id)
             number, exchange.role = pick(route, live.config.name, key)
         else:
             exchange.role = PINNED
@@ -87,9 +114,7 @@ class Predictions:
 
     def _submit(self, exchange: Exchange) -> None:
         try:
-            columns = columns_in_order(exchange.call.columns, exchange.version.signature)
-            pool = exchange.live.pools[exchange.version.number]
-            pool.submit(Job(columns, exchange.call.rows, exchange))
+            exchange.live.pools[exchange.version.number].submit(_job_of(exchange))
         except (HttpError, QueueFull, VersionFailed, KeyError) as problem:
             if exchange.role == CANARY:
                 self._fall_back(exchange, problem)
@@ -100,7 +125,9 @@ class Predictions:
         """A canary that cannot take a request must not hurt the client: note it, and let the primary answer."""
         primary = exchange.live.config.version(exchange.live.config.route.primary)
         if isinstance(problem, HttpError):
-            columns_in_order(exchange.call.columns, primary.signature)  # wrong for both: the client's error alone
+            columns_in_order(
+                exchange.call.columns, primary.signature, exchange.live.config.rules
+            )  # wrong for both: the client's error alone
             self._note_error(exchange, 400, SCHEMA_MISMATCH + problem.message)
         elif not isinstance(problem, QueueFull):
             self._note_error(exchange, 503, str(problem))
@@ -115,8 +142,7 @@ class Predictions:
     def _submit_shadow(self, shadow: Exchange) -> None:
         """Dropped first and never in the primary's way."""
         try:
-            columns = columns_in_order(shadow.call.columns, shadow.version.signature)
-            shadow.live.pools[shadow.version.number].submit(Job(columns, shadow.call.rows, shadow), limit=SHADOW_QUEUE)
+            shadow.live.pools[shadow.version.number].submit(_job_of(shadow), limit=SHADOW_QUEUE)
         except (HttpError, QueueFull, VersionFailed, KeyError):
             self._meters.shadow_dropped += 1
 
@@ -124,15 +150,17 @@ class Predictions:
 
     def finished(self, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None:
         """Log a batch's results with one write per endpoint, then answer them."""
-        by_endpoint: dict[LiveEndpoint, list[tuple[Exchange, Answer]]] = {}
+        by_endpoint: dict[LiveEndpoint, list[tuple[Exchange, Answer | BulkResult]]] = {}
         frames: dict[LiveEndpoint, list[bytes]] = {}
         for job, result in pairs:
             exchange: Exchange = job.context
+            if result.bulk is not None and result.bulk.status != 200:
+                self._finish_refused(exchange, HttpError(result.bulk.status, result.error))
+                continue
             if result.error:
                 self._finish_failed(exchange, result.error, job)
                 continue
-            answer = _answer_of(exchange, result)
-            frame = encode_record(self._record(exchange, job, inference_us, answer))
+            answer, frame = self._answer_and_frame(exchange, result, job, inference_us)
             frames.setdefault(exchange.live, []).append(frame)
             by_endpoint.setdefault(exchange.live, []).append((exchange, answer))
             self._count(exchange, job.is_cold, is_error=False)
@@ -140,6 +168,39 @@ class Predictions:
             error = self._write(live, b"".join(frames[live]), len(answered))
             for exchange, answer in answered:
                 _respond(exchange, answer, error)
+
+    def _answer_and_frame(
+        self, exchange: Exchange, result: JobResult, job: Job, inference_us: int
+    ) -> tuple[Answer | BulkResult, bytes]:
+        if result.bulk is None:
+            answer = _answer_of(exchange, result)
+            return answer, encode_record(self._record(exchange, job, inference_us, answer))
+        exchange.call.rows, exchange.call.client_id = result.bulk.rows, result.bulk.client_id
+        if exchange.mismatch:
+            self._note_mismatch(exchange)
+        head = self._record(exchange, job, inference_us, None)
+        return result.bulk, encode_record(BulkRecord(head, bytes(result.bulk.table)))
+
+    def _note_mismatch(self, exchange: Exchange) -> None:
+        """The primary took what the canary had refused."""
+        twin = exchange.as_shadow(exchange.live.config.version(exchange.refused_by))
+        twin.role, twin.received_ns = CANARY, exchange.received_ns
+        self._note_error(twin, 400, SCHEMA_MISMATCH + exchange.mismatch)
+
+    def _finish_refused(self, exchange: Exchange, problem: HttpError) -> None:
+        """A worker found the request wrong. One that the canary refuses may still be right for the primary."""
+        if exchange.connection is None:
+            self._meters.shadow_dropped += 1
+            return
+        try:
+            if exchange.role == CANARY:
+                exchange.mismatch, exchange.refused_by = problem.message, exchange.version.number
+                self._answer_by_primary(exchange)
+                return
+        except HttpError as refused:
+            problem = refused
+        self._meters.rejected += 1
+        exchange.connection.respond_error(problem)
 
     def _finish_failed(self, exchange: Exchange, error: str, job: Job) -> None:
         status = job.status or 500
@@ -217,7 +278,7 @@ def event_time(clock: GatewayTime, request: Request, received: int) -> int:
 
 def _answer_of(exchange: Exchange, result: JobResult) -> Answer:
     live, version = exchange.live.config, exchange.version
-    predictions = _decide(version.signature, version.threshold, result)
+    predictions = decide(version.signature, version.threshold, result.scores, result.picks)
     return Answer(
         exchange.id,
         exchange.call.client_id,
@@ -227,26 +288,42 @@ def _answer_of(exchange: Exchange, result: JobResult) -> Answer:
         exchange.role,
         result.scores,
         predictions,
+        version.signature.classes,
+        result.probabilities,
     )
 
 
-def _decide(signature: Signature, threshold: float, result: JobResult) -> list[Any]:
-    """Decisions for scores: by the threshold for two classes, the likeliest of more, the value of a regression."""
-    if signature.task is Task.REGRESSION:
-        return list(result.scores)
-    classes = signature.classes
-    if result.picks:
-        return [classes[index] for index in result.picks]
-    return [classes[-1] if score >= threshold else classes[0] for score in result.scores]
+def _job_of(exchange: Exchange) -> Job:
+    """What is sent to a worker; raises `HttpError` 400 for columns that do not fit the version's signature."""
+    config, version = exchange.live.config, exchange.version
+    if exchange.body is None:
+        columns: Any = columns_in_order(exchange.call.columns, version.signature, config.rules)
+        return Job(columns, exchange.call.rows, exchange)
+    bulk: Any = BulkJob(
+        exchange.codec.name, exchange.form, memoryview(exchange.body), exchange.id, config.name, config.model,
+        version.number, exchange.role, version.threshold, config.rules,
+    )  # fmt: skip
+    return Job(bulk, BULK_ROWS, exchange)
 
 
-def _respond(exchange: Exchange, answer: Answer, error: HttpError | None) -> None:
-    if exchange.connection is None:
+def _respond(exchange: Exchange, answer: Answer | BulkResult, error: HttpError | None) -> None:
+    connection = exchange.connection
+    if connection is None:
         return
     if error is not None:
-        exchange.connection.respond_error(error)
+        connection.respond_error(error)
+    elif isinstance(answer, BulkResult):
+        connection.respond(200, answer.content, answer.content_type.encode(), _as_headers(answer.headers))
     else:
-        exchange.connection.respond(200, exchange.codec.encode(answer, exchange.call))
+        encoded, form = exchange.codec.encode(answer, exchange.call, exchange.form), exchange.form
+        if form.compress and len(encoded.content) >= SMALLEST_BYTES:
+            encoded.content = compressed(encoded.content, form.compress)
+            encoded.headers = (encoded.headers or {}) | {"Content-Encoding": form.compress}
+        connection.respond(200, encoded.content, encoded.content_type.encode(), _as_headers(encoded.headers))
+
+
+def _as_headers(headers: dict[str, str] | None) -> dict[bytes, bytes] | None:
+    return {name.encode(): value.encode() for name, value in headers.items()} if headers else None
 
 
 def _as_http_error(problem: Exception) -> HttpError:

@@ -1,4 +1,4 @@
-"""Open Inference Protocol V2, REST with JSON tensors: one input per column, text as BYTES."""
+"""Open Inference Protocol V2, REST: one input per column, tensors as JSON or binary behind it, texts as BYTES."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ from math import prod
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from mlops_desktop import __version__
-from mlops_desktop.core.datasets import ColumnType
-from mlops_desktop.core.models import Runtime, Task
-from mlops_desktop.serving.config import ServedEndpoint, ServedVersion
-from mlops_desktop.serving.gateway.calls import Answer, Call, checked_rows
+from mlops_desktop.serving.gateway.calls import ENTITY_INPUT, Answer, Call, Encoded, Form, checked_ids, checked_rows
 from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.plain import decode_json
+from mlops_desktop.serving.gateway.v2_tensors import DATATYPES, decode_tensor, encode_tensor
 
-ENTITY_INPUT = "entity_id"
-_NUMERIC = frozenset(
-    ["BOOL", "FP16", "FP32", "FP64"] + [f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
-)
-_DATATYPES = {ColumnType.TEXT: "BYTES", ColumnType.INTEGER: "INT64", ColumnType.BOOLEAN: "BOOL"}
+BINARY_TYPE = "application/octet-stream"
+OUTPUTS = ("scores", "predictions", "probabilities")
 
 
 class InputTensor(Struct):
-    """`data` is row-major, flat or nested; null stands for a missing value."""
+    """`data` is row-major, flat or nested; null stands for a missing value. Absent where the tensor is binary."""
 
     name: str
     shape: list[int]
@@ -49,7 +43,8 @@ class OutputTensor(Struct):
     name: str
     shape: list[int]
     datatype: str
-    data: list[Any]
+    data: list[Any] | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
 
 
 class InferResponse(Struct):
@@ -69,83 +64,126 @@ _encoder = msgspec.json.Encoder()
 class V2Codec:
     """`POST …/infer`."""
 
-    def decode(self, body: bytes) -> Call:
-        request: InferRequest = decode_json(_decoder, body)
+    name = "v2"
+
+    def decode(self, body: bytes, form: Form) -> Call:
+        request, binary = _split(body, form.json_length)
         columns: dict[str, list[Any]] = {}
         for tensor in request.inputs:
             if tensor.name in columns:
                 raise HttpError(400, f"Input '{tensor.name}' is given twice.")
-            columns[tensor.name] = _column(tensor)
+            size = tensor.parameters.get("binary_data_size")
+            if size is None:
+                columns[tensor.name] = _json_column(tensor)
+            else:
+                columns[tensor.name], binary = _binary_column(tensor, size, binary)
+        if len(binary):
+            raise HttpError(400, f"There are {len(binary):,} bytes behind the JSON that no input claims.")
         rows = checked_rows(columns)
-        entities = columns.get(ENTITY_INPUT)
-        wanted = tuple(output.name for output in request.outputs or ())
-        for name in wanted:
-            if name not in ("scores", "predictions"):
-                raise HttpError(400, f"There is no output '{name}'; there are 'scores' and 'predictions'.")
-        entity_ids = None if entities is None else ["" if value is None else str(value) for value in entities]
-        return Call(columns, rows, request.id or "", entity_ids, wanted)
+        entity_ids = checked_ids(columns.get(ENTITY_INPUT), rows)
+        wanted, as_binary = _wanted(request)
+        return Call(columns, rows, request.id or "", entity_ids, wanted, as_binary)
 
-    def encode(self, answer: Answer, call: Call) -> bytes:
-        is_text = isinstance(answer.predictions[0], str)
+    def encode(self, answer: Answer, call: Call, form: Form) -> Encoded:
+        del form
+        rows = len(answer.scores)
+        kind = "BYTES" if isinstance(answer.predictions[0], str) else "FP64"
         outputs = [
-            OutputTensor("scores", [call.rows], "FP64", answer.scores),
-            OutputTensor("predictions", [call.rows], "BYTES" if is_text else "FP64", answer.predictions),
+            OutputTensor("scores", [rows], "FP64", answer.scores),
+            OutputTensor("predictions", [rows], kind, answer.predictions),
         ]
+        if answer.classes:
+            shape = [rows, len(answer.classes)]
+            outputs.append(OutputTensor("probabilities", shape, "FP64", answer.rows_of_probabilities()))
         if call.wanted:
-            outputs = [output for output in outputs if output.name in call.wanted]
-        return _encoder.encode(
-            InferResponse(
-                answer.endpoint,
-                str(answer.version),
-                answer.client_id or answer.id,
-                {"inference_id": answer.id, "role": answer.role},
-                outputs,
-            )
+            outputs = [output for name in call.wanted for output in outputs if output.name == name]
+        response = InferResponse(
+            answer.endpoint,
+            str(answer.version),
+            answer.client_id or answer.id,
+            {"inference_id": answer.id, "role": answer.role},
+            outputs,
         )
+        return _binary_response(response, call.binary) if call.binary else Encoded(_encoder.encode(response))
 
 
-def _column(tensor: InputTensor) -> list[Any]:
-    """The tensor's data as a flat list, checked against its shape and datatype."""
-    where = f"Input '{tensor.name}'"
-    if tensor.data is None or "binary_data_size" in tensor.parameters:
-        raise HttpError(400, f"{where} has no JSON data; binary tensors are not supported.")
-    if tensor.datatype != "BYTES" and tensor.datatype not in _NUMERIC:
+def _split(body: bytes, json_length: int) -> tuple[InferRequest, memoryview]:
+    """The JSON and the bytes behind it."""
+    if json_length < 0:
+        return decode_json(_decoder, body), memoryview(b"")
+    if not 0 < json_length <= len(body):
+        raise HttpError(
+            400,
+            f"Inference-Header-Content-Length says {json_length:,} bytes of JSON; the body has {len(body):,} bytes.",
+        )
+    view = memoryview(body)
+    return decode_json(_decoder, view[:json_length]), view[json_length:]
+
+
+def _wanted(request: InferRequest) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Names of the outputs that are asked for, none meaning all, and of those that are to be binary."""
+    is_binary = request.parameters.get("binary_data_output") is True
+    if not request.outputs:
+        return (), frozenset(OUTPUTS) if is_binary else frozenset()
+    for output in request.outputs:
+        if output.name not in OUTPUTS:
+            raise HttpError(400, f"There is no output '{output.name}'; there are {', '.join(OUTPUTS)}.")
+        if "classification" in output.parameters or "shared_memory_region" in output.parameters:
+            raise HttpError(400, f"Output '{output.name}': classification and shared memory are not supported.")
+    as_binary = [output.name for output in request.outputs if output.parameters.get("binary_data", is_binary) is True]
+    return tuple(dict.fromkeys(output.name for output in request.outputs)), frozenset(as_binary)
+
+
+def _binary_response(response: InferResponse, binary: frozenset[str]) -> Encoded:
+    """Outputs that are to be binary follow the JSON, in its order."""
+    parts: list[bytes] = []
+    for output in response.outputs:
+        if output.name in binary and not isinstance(output.data, UnsetType):
+            parts.append(encode_tensor(output.datatype, output.data))
+            output.data, output.parameters = UNSET, {"binary_data_size": len(parts[-1])}
+    header = _encoder.encode(response)
+    if not parts:
+        return Encoded(header)
+    return Encoded(b"".join([header, *parts]), BINARY_TYPE, {"Inference-Header-Content-Length": str(len(header))})
+
+
+def _count(tensor: InputTensor, where: str) -> int:
+    """How many values the tensor has; its datatype is one that is known and its shape that of a column."""
+    if tensor.datatype not in DATATYPES:
         raise HttpError(400, f"{where} has the unknown datatype '{tensor.datatype}'.")
     shape = tensor.shape
     if len(shape) not in (1, 2) or min(shape) < 0 or (len(shape) == 2 and shape[1] != 1):
-        raise HttpError(400, f"{where} has shape {shape}; each column is one input of shape [n] or [n, 1].")
+        raise HttpError(400, f"{where} has shape {shape[:9]}; each column is one input of shape [n] or [n, 1].")
+    return prod(shape)
+
+
+def _binary_column(tensor: InputTensor, size: Any, binary: memoryview) -> tuple[list[Any], memoryview]:
+    """The values, and the bytes that are left for the inputs after this one."""
+    where = f"Input '{tensor.name}'"
+    count = _count(tensor, where)
+    if tensor.data is not None:
+        raise HttpError(400, f"{where} has JSON data and says that it is binary.")
+    if type(size) is not int or not 0 <= size <= len(binary):
+        raise HttpError(400, f"{where}: binary_data_size is {size!r}, and {len(binary):,} bytes are left.")
+    return decode_tensor(tensor.datatype, binary[:size], count, where), binary[size:]
+
+
+def _json_column(tensor: InputTensor) -> list[Any]:
+    """The tensor's data as a flat list, checked against its shape and datatype."""
+    where = f"Input '{tensor.name}'"
+    count = _count(tensor, where)
     data = tensor.data
+    if data is None:
+        problem = "is in shared memory, which is not supported" if "shared_memory_region" in tensor.parameters else ""
+        raise HttpError(400, f"{where} {problem or 'has no data'}.")
     if data and isinstance(data[0], list):
-        if len(shape) != 2 or not all(isinstance(row, list) and len(row) == 1 for row in data):
-            raise HttpError(400, f"{where} has nested data that does not fit its shape {shape}.")
+        if len(tensor.shape) != 2 or not all(isinstance(row, list) and len(row) == 1 for row in data):
+            raise HttpError(400, f"{where} has nested data that does not fit its shape {tensor.shape}.")
         data = [row[0] for row in data]
-    if len(data) != prod(shape):
-        raise HttpError(400, f"{where} has {len(data)} values where its shape {shape} asks for {prod(shape)}.")
+    if len(data) != count:
+        raise HttpError(400, f"{where} has {len(data)} values where its shape {tensor.shape} asks for {count}.")
     is_bytes = tensor.datatype == "BYTES"
     for row, value in enumerate(data):
         if value is not None and isinstance(value, str) != is_bytes:
             raise HttpError(400, f"{where}, row {row}: the value is not of datatype {tensor.datatype}.")
     return data
-
-
-def server_metadata() -> dict[str, Any]:
-    return {"name": "mlops-desktop", "version": __version__, "extensions": []}
-
-
-def model_metadata(endpoint: ServedEndpoint, version: ServedVersion) -> dict[str, Any]:
-    """Names, datatypes and shapes of the model's inputs and outputs."""
-    inputs = [
-        {"name": feature.name, "datatype": _DATATYPES.get(feature.type, "FP64"), "shape": [-1]}
-        for feature in version.signature.features
-    ]
-    is_classifier = version.signature.task is Task.CLASSIFICATION
-    return {
-        "name": endpoint.name,
-        "versions": [str(known.number) for known in endpoint.versions],
-        "platform": "onnxruntime_onnx" if version.runtime is Runtime.ONNX else "sklearn",
-        "inputs": inputs,
-        "outputs": [
-            {"name": "scores", "datatype": "FP64", "shape": [-1]},
-            {"name": "predictions", "datatype": "BYTES" if is_classifier else "FP64", "shape": [-1]},
-        ],
-    }

@@ -1,0 +1,97 @@
+"""Large requests and tables: the worker reads, checks, predicts and answers them, and prepares what is to be logged."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mlops_desktop.core.models import Signature
+from mlops_desktop.serving.decisions import decide
+from mlops_desktop.serving.frames import BulkJob, BulkResult, JobResult
+from mlops_desktop.serving.gateway.calls import LARGEST_BYTES, Answer, Call, Codec, Encoded
+from mlops_desktop.serving.gateway.checks import columns_in_order
+from mlops_desktop.serving.gateway.compression import SMALLEST_BYTES, compressed, decompressed
+from mlops_desktop.serving.gateway.faults import HttpError
+from mlops_desktop.serving.gateway.invocations import InvocationsCodec
+from mlops_desktop.serving.gateway.plain import PlainCodec
+from mlops_desktop.serving.gateway.v2 import V2Codec
+from mlops_desktop.serving.log_tables import log_table
+from mlops_desktop.serving.predictors import Predictor, result_of, tensors
+
+_CODECS: dict[str, Codec] = {codec.name: codec for codec in (PlainCodec(), V2Codec(), InvocationsCodec())}
+
+
+def run_bulk(job: BulkJob, predictor: Predictor, signature: Signature) -> JobResult:
+    """Answer a request as a whole. What is wrong with it is an answer too, under the status of an error."""
+    if type(predictor).__name__ == "OnnxPredictor":
+        # pyarrow imports pandas as soon as it meets an array; a worker without scikit-learn has no use for it.
+        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    try:
+        return _run(job, predictor, signature)
+    except HttpError as problem:
+        return JobResult([], [], problem.message, [], BulkResult(problem.status))
+    except Exception as problem:
+        traceback.print_exc()
+        return JobResult([], [], f"The model failed: {type(problem).__name__}.")
+
+
+def _run(job: BulkJob, predictor: Predictor, signature: Signature) -> JobResult:
+    codec = _CODECS[job.codec]
+    job.form.features = tuple(feature.name for feature in signature.features)
+    call = codec.decode(_body(job), job.form)
+    features, arrays = _inputs(call, signature, predictor, job)
+    result = result_of(predictor.predict_arrays(arrays))
+    if result.error:
+        return result
+    predictions = decide(signature, job.threshold, result.scores, result.picks)
+    answer = Answer(
+        job.id, call.client_id, job.model, job.endpoint, job.version, job.role,
+        result.scores, predictions, signature.classes, result.probabilities,
+    )  # fmt: skip
+    encoded = _encoded(codec, answer, call, job)
+    table = log_table(features, answer, call.entity_ids, job.redaction, job.key) if job.is_logged else b""
+    bulk = BulkResult(
+        200, call.rows, call.client_id, memoryview(encoded.content), encoded.content_type, encoded.headers or {},
+        memoryview(table),
+    )  # fmt: skip
+    return JobResult([], [], "", [], bulk)
+
+
+def _body(job: BulkJob) -> Any:
+    if not job.form.encoding:
+        return job.body
+    content = decompressed(job.body, job.form.encoding, LARGEST_BYTES)
+    if content is None:
+        raise HttpError(413, f"The body unpacks to more than {LARGEST_BYTES:,} bytes; send fewer rows at a time.")
+    return content
+
+
+def _inputs(
+    call: Call, signature: Signature, predictor: Predictor, job: BulkJob
+) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    """The features by name as they are to be logged, and as arrays for the model."""
+    if call.table is None:
+        columns = columns_in_order(call.columns, signature, job.rules)
+        names = (feature.name for feature in signature.features)
+        return dict(zip(names, columns, strict=True)), tensors(columns, predictor.dtypes)
+    from mlops_desktop.serving.gateway.table_checks import array_of, features_of
+
+    features = features_of(call.table, signature, job.rules, is_text=call.is_text)
+    arrays = [array_of(column, dtype) for column, dtype in zip(features.values(), predictor.dtypes, strict=True)]
+    return features, arrays
+
+
+def _encoded(codec: Codec, answer: Answer, call: Call, job: BulkJob) -> Encoded:
+    if codec.name == PlainCodec.name and job.form.wants_arrow:
+        from mlops_desktop.serving.gateway.table_answers import encode_table
+
+        encoded = encode_table(answer, job.form)
+    else:
+        encoded = codec.encode(answer, call, job.form)
+    if job.form.compress and len(encoded.content) >= SMALLEST_BYTES:
+        encoded.content = compressed(encoded.content, job.form.compress)
+        encoded.headers = (encoded.headers or {}) | {"Content-Encoding": job.form.compress}
+    return encoded

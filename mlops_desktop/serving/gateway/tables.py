@@ -1,0 +1,119 @@
+"""Bodies that are tables: CSV, Arrow IPC and Parquet. Workers alone import this, as it needs pyarrow."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from mlops_desktop.serving.gateway.calls import (
+    ARROW_TYPES,
+    CSV_TYPE,
+    LARGEST_BYTES,
+    MAX_ROWS,
+    Call,
+    Form,
+    check_rows,
+    checked_ids,
+)
+from mlops_desktop.serving.gateway.faults import HttpError
+
+_ARROW_FILE_MAGIC = b"ARROW1"
+
+
+def call_of_table(body: bytes | memoryview, form: Form) -> Call:
+    """The table in the body. Raises `HttpError` 400 where there is none, or one that is too large."""
+    if form.content_type == CSV_TYPE:
+        table = _guarded("CSV", lambda: _read_csv(body, form.features))
+    elif form.content_type in ARROW_TYPES:
+        table = _guarded("Arrow", lambda: _read_arrow(body))
+    else:
+        table = _guarded("Parquet", lambda: _read_parquet(body))
+    _check_names(table.column_names)
+    check_rows(table.num_rows)
+    entity_ids = None
+    if form.ids:
+        if form.ids not in table.column_names:
+            raise HttpError(400, f"There is no column '{form.ids}' to take the ids from.")
+        entity_ids = checked_ids(table[form.ids].to_pylist(), table.num_rows)
+    is_text = form.content_type == CSV_TYPE
+    return Call({}, table.num_rows, form.client_id, entity_ids, table=table, is_text=is_text)
+
+
+def _guarded(kind: str, read: Callable[[], pa.Table]) -> pa.Table:
+    try:
+        table = read()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, ValueError) as problem:
+        text = str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
+        raise HttpError(400, f"The body is no {kind} table that can be read: {text}") from None
+    return table
+
+
+def _check_names(names: list[str]) -> None:
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise HttpError(400, f"Column '{twice}' is given twice.")
+
+
+def _read_csv(body: bytes | memoryview, features: tuple[str, ...]) -> pa.Table:
+    """All values as text, empty ones as null. A first line that names none of the features is one of values."""
+    from pyarrow import csv as arrow_csv
+
+    content = bytes(body)
+    lines = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+    first = next(csv.reader(lines), [])
+    is_headless = bool(features) and not set(first) & set(features) and len(first) == len(features)
+    names = list(features) if is_headless else first
+    _check_names(names)
+    return arrow_csv.read_csv(
+        pa.BufferReader(content),
+        read_options=arrow_csv.ReadOptions(column_names=names if is_headless else None, use_threads=False),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _read_arrow(body: bytes | memoryview) -> pa.Table:
+    """Batches of a stream or a file, as far as rows are allowed; columns are views of the body."""
+    from pyarrow import ipc
+
+    buffer = pa.py_buffer(body)
+    if bytes(memoryview(body)[:6]) == _ARROW_FILE_MAGIC:
+        file = ipc.open_file(buffer)
+        batches: Any = (file.get_batch(place) for place in range(file.num_record_batches))
+        schema = file.schema
+    else:
+        batches = ipc.open_stream(buffer)
+        schema = batches.schema
+    taken: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows > MAX_ROWS or size > LARGEST_BYTES:
+            break
+        taken.append(batch)
+    if size > LARGEST_BYTES:
+        raise HttpError(413, "The table is too large once it is unpacked; send fewer rows at a time.")
+    check_rows(max(rows, 1))
+    return pa.Table.from_batches(taken, schema)
+
+
+def _read_parquet(body: bytes | memoryview) -> pa.Table:
+    """The whole file, once its footer has said that it is not too large."""
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(pa.BufferReader(pa.py_buffer(body)))
+    check_rows(max(file.metadata.num_rows, 1))
+    groups = range(file.metadata.num_row_groups)
+    if sum(file.metadata.row_group(group).total_byte_size for group in groups) > LARGEST_BYTES:
+        raise HttpError(413, "The table is too large once it is unpacked; send fewer rows at a time.")
+    return file.read(use_threads=False)
