@@ -139,7 +139,11 @@ class _Unchanging:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
             yield from self._source
+        except InvalidInput:
+            self._source.identity.check_unchanged()  # which may be why it cannot be read any more
+            raise
         except OSError as error:
+            self._source.identity.check_unchanged()
             raise EnvironmentProblem(
                 f"{self._source.name} could not be read to its end ({error.strerror or error}).",
                 hint="Check the disk or the network drive that it is on, then try again.",

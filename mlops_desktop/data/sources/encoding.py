@@ -93,14 +93,16 @@ def _legacy(sample: bytes) -> str:
         return "cp1252" if _decodes(telling, "cp1252") else "latin-1"
     best = min((match.chaos, -match.coherence) for match in found)
     likely = [match for match in found if (match.chaos, -match.coherence) == best]
+    names = [match.encoding for match in likely]
     if any("cp1252" in match.could_be_from_charset for match in likely):
-        return "cp1252"
-    return likely[0].encoding
+        names.insert(0, "cp1252")
+    return next((name for name in names if _decodes(telling, name)), "utf-8")  # broken UTF-8 rather than broken Big5
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
+    """Also where it is cut inside of a character."""
     try:
-        content.decode(encoding)
+        codecs.getincrementaldecoder(encoding)().decode(content)
     except UnicodeDecodeError:
         return False
     return True

@@ -91,6 +91,11 @@ def test_text_that_is_broken_utf8_is_not_taken_for_something_else(tmp_path: Path
         read(tmp_path, b"a,b\n\xff\xff,x\n", encoding="big5")
 
 
+def test_an_encoding_is_guessed_among_those_that_fit(tmp_path: Path):
+    source, table = read(tmp_path, "ä,b\n".encode() + b"1,2\n" * 98 + b"K\xffln,2\n")
+    assert table.num_rows == 99 and source.warnings[0].startswith("The text is read as")
+
+
 def test_decimal_commas_and_groups_of_digits_are_understood(tmp_path: Path):
     source, table = read(tmp_path, "a;b;c\n1,5;2.000,25;1.000\n-2,5;3.123,5;2.500\n")
     assert table.to_pydict() == {"a": [1.5, -2.5], "b": [2000.25, 3123.5], "c": [1000, 2500]}
