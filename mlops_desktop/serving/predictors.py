@@ -45,9 +45,26 @@ def predict(predictor: Predictor, columns: list[list[Any]]) -> NDArray[np.float6
 
 def load_predictor(request: LoadRequest) -> Predictor:
     """The predictor that the supervisor asked for."""
-    if request.runtime is Runtime.ONNX:
-        return OnnxPredictor(request.artifact, request.signature)
-    return SklearnPredictor(request.artifact, request.signature)
+    kind = OnnxPredictor if request.runtime is Runtime.ONNX else SklearnPredictor
+    return ShapeChecked(kind(request.artifact, request.signature), request.signature)
+
+
+class ShapeChecked:
+    """Passes on what the model answers; raises `InvalidInput` where that has not the shape it must have."""
+
+    def __init__(self, predictor: Predictor, signature: Signature) -> None:
+        self._predictor = predictor
+        self._width = (len(signature.classes),) if signature.task is Task.CLASSIFICATION else ()
+
+    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]:
+        output = self._predictor.predict(columns)
+        expected = (len(columns[0]), *self._width)
+        if output.shape != expected:
+            raise InvalidInput(
+                f"The model answers {output.shape} to {expected[0]} rows where its signature says {expected}.",
+                hint="Train and export the model again.",
+            )
+        return output
 
 
 class OnnxPredictor:
@@ -145,17 +162,10 @@ def result_of(output: NDArray[np.float64]) -> JobResult:
 
 
 def probe(predictor: Predictor, signature: Signature) -> None:
-    """Warm up with made-up rows and check the shape of the answer; raises `InvalidInput` when it is wrong."""
+    """Warm up with made-up rows; raises `InvalidInput` when the answer to them is wrong."""
     for rows in (1, 1, 8):
         columns = [_made_up(feature.type, feature.categories, rows) for feature in signature.features]
-        output = predict(predictor, columns)
-        expected = (rows, len(signature.classes)) if signature.task is Task.CLASSIFICATION else (rows,)
-        if output.shape != expected:
-            raise InvalidInput(
-                f"The model answers {output.shape} to {rows} rows where its signature says {expected}.",
-                hint="Train and export the model again.",
-            )
-        error = result_of(output).error
+        error = result_of(predict(predictor, columns)).error
         if error:
             raise InvalidInput(error, hint="The model cannot be served.")
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.models import Signature
 from mlops_desktop.serving.frames import BatchReply, BulkJob, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
 from mlops_desktop.serving.predictors import Predictor, load_predictor, predict, probe, result_of
@@ -115,6 +116,8 @@ def _predict(served: Served, job: Job) -> JobResult:
 def _predict_alone(served: Served, job: Job) -> JobResult:
     try:
         return _predict(served, job)
+    except AppError as problem:
+        return JobResult([], [], problem.message)
     except Exception as problem:
         traceback.print_exc()
         return JobResult([], [], f"The model failed: {type(problem).__name__}.")

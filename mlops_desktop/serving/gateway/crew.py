@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from mlops_desktop.core.models import Runtime
 from mlops_desktop.serving.config import ServingSpec
 from mlops_desktop.serving.frames import JobResult, LoadRequest
-from mlops_desktop.serving.gateway.link import WorkerLink
+from mlops_desktop.serving.gateway.link import Ending, WorkerLink
 from mlops_desktop.serving.gateway.memory import resident_bytes
 from mlops_desktop.serving.gateway.spares import Spares
 
@@ -30,7 +30,7 @@ class CrewOwner(Protocol):
 
     def answered(self, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None: ...
 
-    def lost(self, jobs: list[Job], *, is_hung: bool) -> None: ...
+    def lost(self, jobs: list[Job], ending: Ending) -> None: ...
 
     def failed(self, reason: str) -> None: ...
 
@@ -148,12 +148,12 @@ class Crew:
             self.workers.remove(worker)
         self._fail(f"{self.label} cannot be loaded: {reason}")
 
-    def worker_died(self, worker: WorkerLink, lost: list[Job], reason: str) -> None:
+    def worker_died(self, worker: WorkerLink, lost: list[Job], ending: Ending, reason: str) -> None:
         """Its process ended, with jobs that it had not answered."""
         if worker in self.workers:
             self.workers.remove(worker)
         if lost:
-            self._owner.lost(lost, is_hung=worker.is_hung)
+            self._owner.lost(lost, ending)
         if not self._is_retired and not self.failure:
             print(f"Worker {worker.pid} of {self.label} ended: {reason}", file=sys.stderr, flush=True)  # noqa: T201
             self.restarts += 1

@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import time
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
@@ -23,6 +24,18 @@ _loaded_decoder = msgspec.msgpack.Decoder(Loaded)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
 
 
+_SIGKILL = 9
+_END_SECONDS = 1.0
+
+
+class Ending(Enum):
+    """How a worker ended: by itself, for want of an answer, or by somebody else's `kill -9`."""
+
+    CRASHED = auto()
+    HUNG = auto()
+    KILLED = auto()
+
+
 class WorkerOwner(Protocol):
     """Whom a worker reports to."""
 
@@ -32,7 +45,7 @@ class WorkerOwner(Protocol):
 
     def worker_answered(self, worker: WorkerLink, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None: ...
 
-    def worker_died(self, worker: WorkerLink, lost: list[Job], reason: str) -> None: ...
+    def worker_died(self, worker: WorkerLink, lost: list[Job], ending: Ending, reason: str) -> None: ...
 
 
 class WorkerLink(asyncio.SubprocessProtocol):
@@ -51,6 +64,8 @@ class WorkerLink(asyncio.SubprocessProtocol):
         self._started = time.monotonic()
         self._is_closed = False
         self._has_refused = False
+        self._fault = ""
+        self._killing: asyncio.TimerHandle | None = None
         self.is_dead = self.is_ready = self.is_loading = self.is_hung = self.is_leaving = False
         self.ready_ns = 0
         self.loaded_bytes = 0
@@ -136,7 +151,7 @@ class WorkerLink(asyncio.SubprocessProtocol):
                 else:
                     self._take_loaded(_loaded_decoder.decode(body))
             except msgspec.DecodeError as problem:
-                self._die(f"it does not speak as a worker does: {problem}")
+                self._mistrust(f"it does not speak as a worker does: {problem}")
 
     def _take_loaded(self, loaded: Loaded) -> None:
         self.is_loading = False
@@ -149,30 +164,44 @@ class WorkerLink(asyncio.SubprocessProtocol):
 
     def _take_reply(self, reply: BatchReply) -> None:
         if len(reply.results) != len(self._batch):
-            self._die(f"{len(reply.results)} results for {len(self._batch)} requests")
+            self._mistrust(f"{len(reply.results)} results for {len(self._batch)} requests")
             return
         batch, self._batch = self._batch, []
         pairs: list[tuple[Job, JobResult]] = list(zip(batch, reply.results, strict=True))
         self._owner.worker_answered(self, pairs, reply.inference_us)
 
+    def _mistrust(self, fault: str) -> None:
+        self._fault = fault
+        self._lose()
+        self._kill()
+
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         del exc
-        if fd == 1:
-            self._die("its output closed")
+        if fd == 1 and not self.is_dead:
+            self._lose()
+            self._killing = asyncio.get_running_loop().call_later(_END_SECONDS, self._kill)
 
-    def process_exited(self) -> None:
-        code = self._transport.get_returncode() if self._transport is not None else None
-        self._die(f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}")
-        if self._transport is not None:
-            self._transport.close()
-
-    def _die(self, reason: str) -> None:
-        if self.is_dead:
-            return
+    def _lose(self) -> None:
+        """It answers no more. What it had in its hands is told when it has ended, as how it did matters."""
         self.is_dead = True
         self.is_ready = False
+
+    def process_exited(self) -> None:
+        self._lose()
+        if self._killing is not None:
+            self._killing.cancel()
+        code = self._transport.get_returncode() if self._transport is not None else None
+        if self._transport is not None:
+            self._transport.close()
         lost, self._batch = self._batch, []
-        if not self._is_closed:
-            self._kill()
         if lost or not (self._is_closed or self._has_refused):
-            self._owner.worker_died(self, lost, reason)
+            self._owner.worker_died(self, lost, *self._ending(code))
+
+    def _ending(self, code: int | None) -> tuple[Ending, str]:
+        if self.is_hung:
+            return Ending.HUNG, "killed, as it did not come back"
+        if self._fault:
+            return Ending.CRASHED, self._fault
+        if code is not None and code < 0:
+            return Ending.KILLED if code == -_SIGKILL else Ending.CRASHED, f"killed by signal {-code}"
+        return Ending.CRASHED, f"exit code {code}"

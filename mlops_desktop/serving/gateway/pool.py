@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 from mlops_desktop.serving.config import ServedVersion, ServingSpec
@@ -18,10 +19,12 @@ from mlops_desktop.serving.figures import PoolStats, ScalingDecision
 from mlops_desktop.serving.frames import JobResult, LoadRequest
 from mlops_desktop.serving.gateway.autoscaler import Autoscaler
 from mlops_desktop.serving.gateway.crew import Crew
+from mlops_desktop.serving.gateway.link import Ending
 from mlops_desktop.serving.gateway.meters import LoadGauge
 from mlops_desktop.serving.gateway.spares import Spares
 
 MAX_ATTEMPTS = 2
+MAX_KILLED_ATTEMPTS = 5
 BATCH_ROWS = 512
 DECISIONS_KEPT = 20
 
@@ -177,12 +180,13 @@ class VersionPool:
             self._crew.want(decision.after)
 
     def _expire(self) -> None:
-        """Answer jobs that have waited too long; the queue is in the order of their coming, but for retries."""
+        """Answer jobs that have waited too long; ones that go once more have had their turn."""
         oldest = time.perf_counter_ns() - int(self._serving.queue_seconds * 1e9)
-        late: list[Job] = []
-        while self._queue and self._queue[0].enqueued_ns < oldest:
-            late.append(self._queue.popleft())
+        waiting = takewhile(lambda job: job.attempts or job.enqueued_ns < oldest, self._queue)
+        late = [job for job in waiting if not job.attempts]
         if late:
+            gone = set(late)
+            self._queue = deque(job for job in self._queue if job not in gone)
             self._expired += len(late)
             text = f"The request has waited for {self._serving.queue_seconds:g} s without its turn; try again."
             self._give_up(late, 503, text)
@@ -208,16 +212,18 @@ class VersionPool:
         self._working -= len(pairs)
         self._finished(pairs, inference_us)
 
-    def lost(self, jobs: list[Job], *, is_hung: bool) -> None:
-        """A worker ended with jobs in its hands: once more, or never."""
+    def lost(self, jobs: list[Job], ending: Ending) -> None:
+        """A worker ended with jobs in its hands: once more, or never. One killed by others says little of its jobs."""
         self._working -= len(jobs)
-        given_up = [job for job in jobs if job.attempts >= MAX_ATTEMPTS]
-        self._queue.extendleft(reversed([job for job in jobs if job.attempts < MAX_ATTEMPTS]))
-        if given_up and is_hung:
+        most = MAX_KILLED_ATTEMPTS if ending is Ending.KILLED else MAX_ATTEMPTS
+        given_up = [job for job in jobs if job.attempts >= most]
+        self._queue.extendleft(reversed([job for job in jobs if job.attempts < most]))
+        if given_up and ending is Ending.HUNG:
             text = f"The model did not answer within {self._serving.request_seconds:g} s, twice."
             self._give_up(given_up, 504, text)
         elif given_up:
-            self._give_up(given_up, 500, "The model's process ended twice while it worked on this request.")
+            text = f"The model's process ended {most} times while it worked on this request."
+            self._give_up(given_up, 500, text)
 
     def failed(self, reason: str) -> None:
         """No worker will come: answer what waits."""

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
-from mlops_desktop.serving.gateway.link import WorkerLink
+from mlops_desktop.serving.gateway.link import Ending, WorkerLink
 
 REFILL_SECONDS = 2.0
 
@@ -62,9 +62,9 @@ class Spares:
     def worker_answered(self, worker: WorkerLink, pairs: list[Any], inference_us: int) -> None:
         pass
 
-    def worker_died(self, worker: WorkerLink, lost: list[Any], reason: str) -> None:
+    def worker_died(self, worker: WorkerLink, lost: list[Any], ending: Ending, reason: str) -> None:
         """A spare ended by itself."""
-        del lost
+        del lost, ending
         print(f"Spare worker {worker.pid} ended: {reason}", file=sys.stderr, flush=True)  # noqa: T201
         if worker in self._links:
             self._links.remove(worker)
