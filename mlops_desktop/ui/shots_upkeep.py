@@ -193,6 +193,7 @@ def work(folder: Path) -> None:
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
     """The tabs in a window of their own, on a workspace."""
+    apply_theme(screens.application(), Theme.LIGHT)
     bridge = Bridge(folder)
     page = Stage(bridge)
     workspace = Workspace(folder)
@@ -279,18 +280,20 @@ def _tabs(folder: Path, page: Stage, shot: Callable[[QWidget, str], None]) -> No
             shot(page, state)
             tab.forget_draft()
     assert tab.draft is not None  # noqa: S101 - flights has a contract
+    page.show_version("flights@1")
+    screens.wait_until(lambda: tab.is_settled)
     tab.run_check()
     screens.wait_until(lambda: bool(tab.job.cancel.isEnabled()))
     shot(page, "checking")
     work(folder)
     screens.wait_until(lambda: not tab.job.is_busy)
     shot(page, "report")
-    tab.report.hide()
-    carrier = tab.draft.contract.rule("delay") or ColumnRule("delay")
-    tab.draft.change_rule(structs.replace(carrier, minimum=900.0))
+    draft = shown_contract(page, "flights@4").draft or tab.draft
+    delay = draft.contract.rule("delay") or ColumnRule("delay")
+    draft.change_rule(structs.replace(delay, minimum=900.0))
     screens.wait_until(lambda: tab.is_settled)
     shot(page, "problem")
-    tab.draft.undo()
+    draft.undo()
     screens.wait_until(lambda: tab.is_settled)
     tab.show_text()
     tab.text.setPlainText(tab.text.toPlainText().replace('"text"', '"txt"', 1))
@@ -322,10 +325,9 @@ def _sheets(folder: Path, page: Stage, shot: Callable[[QWidget, str], None]) -> 
         (open_export(page, "sensors@1"), "export"),
         (open_collect(page), "collect"),
     ]
-    archive, export = others[0][0], others[2][0]
+    archive = others[0][0]
     screens.settle(30)
     archive.moved.setChecked(True)  # type: ignore[attr-defined]
-    export.some.setChecked(True)  # type: ignore[attr-defined]
     for sheet, state in [(refused, "delete-refused"), (allowed, "delete"), *others]:
         shot(sheet, state)
         sheet.reject()

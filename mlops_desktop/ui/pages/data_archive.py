@@ -133,7 +133,7 @@ class RestoreSheet(Sheet):
         self.table = DataTable(
             [
                 ColumnSpec("version", self.tr("Version"), width=110),
-                ColumnSpec("created", self.tr("Made"), Kind.TIME, width=130),
+                ColumnSpec("created", self.tr("Made"), Kind.TIME, width=150),
                 ColumnSpec("rows", self.tr("Rows"), Kind.INTEGER, width=90),
                 ColumnSpec("where", self.tr("Rows are in"), width=200),
             ],

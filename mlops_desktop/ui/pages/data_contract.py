@@ -25,6 +25,7 @@ from mlops_desktop.core.datasets import VersionLine
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.ui.pages.base import Page
+from mlops_desktop.ui.pages.data_contract_cells import Field
 from mlops_desktop.ui.pages.data_contract_head import ContractHead
 from mlops_desktop.ui.pages.data_contract_leave import LeaveSheet
 from mlops_desktop.ui.pages.data_contract_model import Draft, RulesModel
@@ -303,9 +304,9 @@ class ContractTab(QWidget):
         if draft is None or self.state is None:
             return
         base = draft.base
-        text = self.tr("{reference}, saved {time}") if base else self.tr("New contract of {dataset}")
-        reference, time = (base.reference, f"{base.created:%Y-%m-%d %H:%M}") if base else ("", "")
-        self.title.setText(text.format(reference=reference, time=time, dataset=self.state.dataset))
+        text = self.tr("Contract {n}, saved {time}") if base else self.tr("New contract of {dataset}")
+        number, time = (base.number, f"{base.created:%Y-%m-%d %H:%M}") if base else (0, "")
+        self.title.setText(text.format(n=number, time=time, dataset=self.state.dataset))
         is_dirty = self.is_dirty
         self.unsaved.setVisible(is_dirty)
         is_sound = self.judged is not None and self.judged.problem is None
@@ -355,10 +356,8 @@ class ContractTab(QWidget):
     def _show_message(self, judged: queries.Judged) -> None:
         problem = judged.problem
         if problem is not None:
-            is_text = self.ways.currentWidget() is self.text
-            place = self.tr("Line {n}: ").format(n=problem.line) if problem.line and is_text else ""
             action = self.tr("Show") if problem.line or problem.column else ""
-            self._say(Tone.CRITICAL, f"{place}{problem.message}", action)
+            self._say(Tone.CRITICAL, self._said(problem), action)
             return
         said = list(judged.warnings)
         if self.draft is not None and self.draft.loses_comments:
@@ -367,6 +366,15 @@ class ContractTab(QWidget):
             self._say(Tone.WARNING, " ".join(said))
         else:
             self.message.hide()
+
+    def _said(self, problem: queries.Problem) -> str:
+        """A problem with its place, as the way of editing names it."""
+        if self.ways.currentWidget() is self.text:
+            place = self.tr("Line {n}: ").format(n=problem.line) if problem.line else ""
+            return f"{place}{problem.message}"
+        if problem.column and problem.rule in set(Field):
+            return f"{problem.column}, {self.model.title(Field(problem.rule))}: {problem.words}"
+        return problem.message
 
     def _say(self, tone: Tone, text: str, action: str = "") -> None:
         self.message.set_message(tone, text, action)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from mlops_desktop.core.contracts import Contract, ContractMode, ExtraColumns
@@ -16,6 +16,7 @@ from mlops_desktop.ui.widgets.labels import ElidedLabel
 
 _MOST_ROWS = 2_000_000_000
 _MOST_HOURS = 1e6
+FIELD_HEIGHT = 30
 
 
 class ContractHead(QWidget):
@@ -80,7 +81,8 @@ class ContractHead(QWidget):
         first = QHBoxLayout()
         first.setSpacing(t.SPACE_3)
         first.addWidget(mode)
-        first.addWidget(self.means, 1)
+        self.means.setFixedHeight(FIELD_HEIGHT)
+        first.addWidget(self.means, 1, Qt.AlignmentFlag.AlignBottom)
         second = QHBoxLayout()
         second.setSpacing(t.SPACE_2)
         for title, editor, stretch in (

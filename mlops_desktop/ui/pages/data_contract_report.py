@@ -73,7 +73,7 @@ class ReportPanel(QWidget):
         if report.is_kept:
             text = self.tr("{reference} keeps the contract: {rows} rows, none of them bad.")
         else:
-            text = self.tr("{reference}: {bad} of {rows} rows are bad ({share}), {rules} rules are broken.")
+            text = self.tr("{reference}: {bad} of {rows} rows are bad ({share}). Rules that are broken: {rules}.")
         share = percent(report.bad_rows / report.rows if report.rows else 0.0, 2)
         self.said.setText(
             text.format(

@@ -172,7 +172,7 @@ class RulesTable(QTableView):
         head.setStyleSheet("QHeaderView::section { padding: 4px 8px; }")
         head.setStretchLastSection(True)
         names.setFont(fonts.font(fonts.Type.TABLE, fonts.MEDIUM))
-        names.setStyleSheet("QHeaderView::section { padding: 0 8px; }")
+        names.setStyleSheet("QHeaderView::section { padding: 0 8px; color: palette(window-text); }")
         names.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         names.setDefaultSectionSize(t.ROW_COMPACT)
         names.setTextElideMode(Qt.TextElideMode.ElideMiddle)

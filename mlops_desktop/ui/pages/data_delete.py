@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from mlops_desktop.ui.pages.base import Page
-from mlops_desktop.ui.pages.data_sheet import Sheet, opened
+from mlops_desktop.ui.pages.data_sheet import Sheet, opened, show_facts
 from mlops_desktop.ui.queries import upkeep as queries
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.tokens import Tone
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _NAMED = 6
 _SHORTEST_REASON = 3
+_TALLEST = 260
 
 
 class DeleteSheet(Sheet):
@@ -43,8 +44,6 @@ class DeleteSheet(Sheet):
         self.facts = FactList()
         self.facts.hide()
         self.loading = caption(self.tr("Looking who uses it…"))
-        self.links = QHBoxLayout()
-        self.links.setSpacing(t.SPACE_2)
         reason_field, self.reason = text_field(self.tr("Reason"), placeholder=self.tr("Goes into the journal"))
         self.typed = QLineEdit()
         self.typed.setPlaceholderText(reference)
@@ -66,7 +65,6 @@ class DeleteSheet(Sheet):
         area.hide()
         self.column.addWidget(self.loading)
         self.column.addWidget(area)
-        self.column.addLayout(self.links)
         self.column.addWidget(self.confirmation)
         self.confirmation.hide()
         self.cancel.setDefault(True)
@@ -78,10 +76,8 @@ class DeleteSheet(Sheet):
         """What deleting means, and whether it is possible."""
         self.found = found
         self.loading.hide()
-        self.facts.set_facts(self._facts(found))
-        self.facts.show()
+        self.area.setFixedHeight(min(show_facts(self.facts, self._facts(found)) + t.SPACE_1, _TALLEST))
         self.area.show()
-        self.area.setFixedHeight(min(self.facts.sizeHint().height() + t.SPACE_1, 260))
         if found.refusal:
             self._refuse(found)
         else:

@@ -6,27 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QPoint, QSignalBlocker
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit
 
-from mlops_desktop.ui.pages.base import Page
+from mlops_desktop.ui.pages.base import Page, at_left
 from mlops_desktop.ui.pages.data_archive import PathRow
 from mlops_desktop.ui.pages.data_sheet import Sheet, opened
 from mlops_desktop.ui.queries import upkeep as queries
 from mlops_desktop.ui.queries.upkeep import RunView
-from mlops_desktop.ui.theme import fonts
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.buttons import button
+from mlops_desktop.ui.widgets.columnpicker import ColumnPicker
 from mlops_desktop.ui.widgets.figures import compact
 from mlops_desktop.ui.widgets.forms import choice_field
 from mlops_desktop.ui.widgets.labels import caption
@@ -35,61 +26,6 @@ if TYPE_CHECKING:
     from mlops_desktop.data.export import Exported
 
 _PACKED_ALREADY = ("parquet", "arrow", "excel", queries.PARQUET_FOLDER)
-_LIST_HEIGHT = 168
-
-
-class ColumnChecks(QWidget):
-    """The columns to write: all, or those that are ticked."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.list = QListWidget()
-        self.list.setUniformItemSizes(True)
-        self.list.setAccessibleName(self.tr("Columns to write"))
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText(self.tr("Filter the columns"))
-        self.filter.setAccessibleName(self.tr("Filter the columns"))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.textChanged.connect(self._on_filter)
-        self.all = button(self.tr("Tick all"), kind="quiet", on_click=lambda: self._tick(Qt.CheckState.Checked))
-        self.none = button(self.tr("None"), kind="quiet", on_click=lambda: self._tick(Qt.CheckState.Unchecked))
-        for each in (self.all, self.none):
-            each.setAutoDefault(False)
-        head = QHBoxLayout()
-        head.setSpacing(t.SPACE_2)
-        head.addWidget(self.filter, 1)
-        head.addWidget(self.all)
-        head.addWidget(self.none)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(t.SPACE_2)
-        column.addLayout(head)
-        column.addWidget(self.list)
-        self.list.setFixedHeight(_LIST_HEIGHT)
-
-    def set_names(self, names: tuple[str, ...]) -> None:
-        for name in names:
-            item = QListWidgetItem(name)
-            item.setFont(fonts.font(fonts.Type.TABLE))
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked)
-            self.list.addItem(item)
-
-    def ticked(self) -> list[str]:
-        items = (self.list.item(i) for i in range(self.list.count()))
-        return [item.text() for item in items if item.checkState() is Qt.CheckState.Checked]
-
-    def _tick(self, state: Qt.CheckState) -> None:
-        with QSignalBlocker(self.list):
-            for i in range(self.list.count()):
-                if not self.list.item(i).isHidden():
-                    self.list.item(i).setCheckState(state)
-        self.list.itemChanged.emit(self.list.item(0))
-
-    def _on_filter(self, text: str) -> None:
-        needle = text.strip().lower()
-        for i in range(self.list.count()):
-            self.list.item(i).setHidden(needle not in self.list.item(i).text().lower())
 
 
 class ExportSheet(Sheet):
@@ -98,6 +34,7 @@ class ExportSheet(Sheet):
     def __init__(self, page: Page, reference: str) -> None:
         self.reference = reference
         self.choice: queries.ExportChoice | None = None
+        self.names: tuple[str, ...] = ()
         super().__init__(page, "", "", "")
         self.title.setText(self.tr("Export {reference}").format(reference=reference))
         self.setWindowTitle(self.title.text())
@@ -111,9 +48,9 @@ class ExportSheet(Sheet):
         packings = [("", self.tr("None")), (".gz", "gzip"), (".zst", "Zstandard"), (".zip", "ZIP")]
         packing_field, self.packing = choice_field(self.tr("Compression"), packings)
         self.loses = caption("", wrap=True)
-        self.some = QCheckBox(self.tr("Only some columns"))
-        self.columns = ColumnChecks()
-        self.columns.hide()
+        self.columns = button("", "columns", on_click=self._pick_columns)
+        self.columns.setAutoDefault(False)
+        self.columns.setEnabled(False)
         self.path = QLineEdit()
         self.path.setAccessibleName(self.tr("Write to"))
         self.place = PathRow(self.path, self.tr("Choose…"))
@@ -126,16 +63,13 @@ class ExportSheet(Sheet):
         row.addWidget(packing_field, 1)
         self.column.addLayout(row)
         self.column.addWidget(self.loses)
-        self.column.addWidget(self.some)
-        self.column.addWidget(self.columns)
+        self.column.addWidget(at_left(self.columns))
         self.column.addWidget(caption(self.tr("Write to")))
         self.column.addLayout(self.place)
         self.column.addWidget(self.overwrite)
         self.path.setText(str(Path.home() / reference.replace("@", "-")))
         self.format.currentIndexChanged.connect(self._on_format)
         self.packing.currentIndexChanged.connect(self._on_format)
-        self.some.toggled.connect(self._on_some)
-        self.columns.list.itemChanged.connect(lambda _item: self._check())
         self.path.textChanged.connect(self._check)
         self.overwrite.toggled.connect(self._check)
         self.act.setDefault(True)
@@ -149,7 +83,8 @@ class ExportSheet(Sheet):
             rows=f"{version.rows:,}", columns=f"{len(version.schema.names):,}"
         )
         self.text.setText(size)
-        self.columns.set_names(version.schema.names)
+        self.columns.setEnabled(True)
+        self.take_columns(set(version.schema.names))
         self._on_format()
 
     # What was entered
@@ -160,12 +95,11 @@ class ExportSheet(Sheet):
 
     def parameters(self) -> dict[str, object]:
         """As the export pipeline takes them."""
-        is_all = not self.some.isChecked()
         given = {
             "reference": self.reference,
             "path": self.path.text().strip(),
             "format": self.chosen_format,
-            "columns": [] if is_all else self.columns.ticked(),
+            "columns": [] if self.is_all else list(self.names),
             "overwrite": self.overwrite.isChecked(),
         }
         return {name: value for name, value in given.items() if value}
@@ -174,8 +108,6 @@ class ExportSheet(Sheet):
         """Why it cannot be written as it stands; empty when it can."""
         if self.choice is None:
             return " "
-        if self.some.isChecked() and not self.columns.ticked():
-            return self.tr("Tick at least one column.")
         return self._no_place() or self._too_large()
 
     def _no_place(self) -> str:
@@ -195,10 +127,9 @@ class ExportSheet(Sheet):
         if self.choice is None or found is None:
             return ""
         version = self.choice.version
-        count = len(self.columns.ticked()) if self.some.isChecked() else len(version.schema.names)
         for most, number, text in (
             (found.most_rows, version.rows, self.tr("{format} holds {most} rows at most.")),
-            (found.most_columns, count, self.tr("{format} holds {most} columns at most.")),
+            (found.most_columns, len(self.names), self.tr("{format} holds {most} columns at most.")),
         ):
             if most and number > most:
                 return text.format(format=self.format.currentText(), most=f"{most:,}")
@@ -244,10 +175,26 @@ class ExportSheet(Sheet):
         known_by_format = {each.name: each.extension for each in self.choice.formats} if self.choice else {}
         return path.with_name(f"{name}{known_by_format.get(self.chosen_format, '')}{self.packing.currentData()}")
 
-    def _on_some(self, is_some: bool) -> None:
-        self.columns.setVisible(is_some)
+    # Columns
+
+    @property
+    def is_all(self) -> bool:
+        return self.choice is None or len(self.names) == len(self.choice.version.schema.names)
+
+    def take_columns(self, names: set[str]) -> None:
+        """Write these columns, in the order of the version."""
+        known = self.choice.version.schema.names if self.choice is not None else ()
+        self.names = tuple(name for name in known if name in names)
+        text = self.tr("All {total} columns") if self.is_all else self.tr("{n} of {total} columns")
+        self.columns.setText(text.format(n=f"{len(self.names):,}", total=f"{len(known):,}"))
         self._check()
-        self.fit()
+
+    def _pick_columns(self) -> None:
+        if self.choice is not None:
+            picker = ColumnPicker(self.choice.version.schema.names, set(self.names), self.tr("Take these"), self)
+            picker.picked.connect(self.take_columns)
+            corner = self.columns.mapToGlobal(self.columns.rect().bottomLeft())
+            picker.open_at(corner + QPoint(picker.width(), t.SPACE_1))
 
     def _choose(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self.path.text())

@@ -39,9 +39,9 @@ from mlops_desktop.ui.widgets.rowtable import RowTable
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 
 _REASON_HEIGHT = 40
-_LEFT, _RIGHT = 290, 620
+_LEFT, _RIGHT = 328, 600
 _ROLE = Qt.ItemDataRole.UserRole
-_WHY = 240
+_WHY, _GLYPH = 240, 28
 
 
 class _Reasons(QStyledItemDelegate):
@@ -128,9 +128,9 @@ class QuarantineTab(QWidget):
         self.empty.actionTriggered.connect(self._ask)
         self.versions = DataTable(
             [
-                ColumnSpec("number", self.tr("Version"), width=68, format=lambda number: f"@{number}"),
-                ColumnSpec("created", self.tr("Came"), Kind.TIME, width=122),
-                ColumnSpec("rows", self.tr("Rows"), Kind.INTEGER, width=70),
+                ColumnSpec("number", self.tr("Version"), width=76, format=lambda number: f"@{number}"),
+                ColumnSpec("created", self.tr("Came"), Kind.TIME, width=138),
+                ColumnSpec("rows", self.tr("Rows"), Kind.INTEGER, width=60),
             ],
             compact=True,
             toolbar=False,
@@ -158,15 +158,16 @@ class QuarantineTab(QWidget):
         self.later = icon_button("chevron-right", self.tr("Later rows"), lambda: self._page(1))
 
     def _lay_out(self) -> None:
-        left = QSplitter(Qt.Orientation.Vertical)
-        left.setChildrenCollapsible(False)
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, t.SPACE_4, 0)
+        column.setSpacing(t.SPACE_3)
         arrivals, why = Card(self.tr("Put aside")), Card(self.tr("Reasons"))
         self.versions.view.setProperty("bare", True)
         arrivals.add(self.versions, 1)
         why.add(self.reasons, 1)
-        left.addWidget(arrivals)
-        left.addWidget(why)
-        left.setSizes([180, 260])
+        column.addWidget(arrivals, 2)
+        column.addWidget(why, 3)
         head = QHBoxLayout()
         head.setSpacing(t.SPACE_2)
         head.addWidget(self.title)
@@ -272,7 +273,7 @@ class QuarantineTab(QWidget):
         self.shown = shown
         if chosen is not None:
             beside = self.tr("beside {reference}").format(reference=chosen.beside) if chosen.beside else ""
-            held = self.tr("held to contract {reference}").format(reference=chosen.contract)
+            held = self.tr("held to contract {n}").format(n=chosen.contract.rpartition("@")[2])
             self.title.setText(chosen.reference)
             self.from_where.setText("  ·  ".join(part for part in (chosen.origin, beside, held) if part))
         if is_new:
@@ -281,13 +282,23 @@ class QuarantineTab(QWidget):
         numbers = [number - 1 for number in shown.numbers]  # the table counts from 1, as the file does
         self.cells.page = shown
         self.rows.set_rows((why, *shown.columns), [shown.said, *shown.cells], numbers)
-        self.table.setColumnWidth(0, _WHY)
+        if is_new:
+            self._make_room(shown)
         last = shown.offset + len(shown.numbers)
         text = self.tr("{first} to {last} of {total} rows")
         first = shown.offset + 1 if shown.numbers else 0
         self.span.setText(text.format(first=f"{first:,}", last=f"{last:,}", total=f"{shown.total:,}"))
         self.earlier.setEnabled(shown.offset > 0)
         self.later.setEnabled(last < shown.total)
+
+    def _make_room(self, shown: queries.BadRows) -> None:
+        """For what is broken, and for the glyph of cells that are marked."""
+        self.table.fit_columns()
+        self.table.setColumnWidth(0, _WHY)
+        marked = {name for reason in shown.reasons for name in reason.columns}
+        for number, column in enumerate(shown.columns, 1):
+            if column.name in marked:
+                self.table.setColumnWidth(number, self.table.columnWidth(number) + _GLYPH)
 
     def _show_reasons(self, shown: queries.BadRows) -> None:
         total = sum(each.rows for each in self.aside if each.reference == shown.reference)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.runs import RunState
@@ -20,6 +20,7 @@ from mlops_desktop.ui.theme.apply import current
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.banner import Banner
 from mlops_desktop.ui.widgets.buttons import button
+from mlops_desktop.ui.widgets.inspector import FactList
 from mlops_desktop.ui.widgets.labels import Label, body
 
 _WIDTH = 600
@@ -60,6 +61,8 @@ class Sheet(QDialog):
         layout.addWidget(self.text)
         layout.addLayout(self.column, 1)
         layout.addWidget(self.message)
+        self.links = QHBoxLayout()
+        layout.addLayout(self.links)
         layout.addWidget(self.job)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(t.SPACE_2)
@@ -135,6 +138,14 @@ class Sheet(QDialog):
         QPainter(self).fillRect(self.rect(), current().surface)
 
 
+def show_facts(facts: FactList, found: Sequence[tuple[str, str]], width: int = _WIDTH - 2 * t.SPACE_6) -> int:
+    """Fill a list of facts and give it just the height that it needs at a width; returns that height."""
+    facts.set_facts(found)
+    facts.setFixedHeight(max(facts.heightForWidth(width), 0) + t.SPACE_2)
+    facts.show()
+    return facts.height()
+
+
 def opened(sheet: Sheet) -> None:
     """Show a sheet over its page; it goes away by itself."""
     sheet.finished.connect(lambda _result: sheet.deleteLater())
@@ -144,6 +155,7 @@ def opened(sheet: Sheet) -> None:
 def indented(widget: QWidget) -> QWidget:
     """The widget under the choice that it belongs to."""
     holder = QWidget()
+    holder.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
     row = QHBoxLayout(holder)
     row.setContentsMargins(t.SPACE_6, 0, 0, 0)
     row.addWidget(widget)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QCheckBox, QRadioButton
 
 from mlops_desktop.ui.pages.base import Page
-from mlops_desktop.ui.pages.data_sheet import Sheet, indented, opened
+from mlops_desktop.ui.pages.data_sheet import Sheet, indented, opened, show_facts
 from mlops_desktop.ui.queries import upkeep as queries
 from mlops_desktop.ui.queries.upkeep import RunView
+from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.datatable import DataTable
 from mlops_desktop.ui.widgets.figures import compact, duration
@@ -20,6 +21,9 @@ from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 if TYPE_CHECKING:
     from mlops_desktop.data.collection import Collected, CollectionPlan
     from mlops_desktop.data.verify import Verification
+
+
+_HEADER, _TALLEST = 48, 210
 
 
 class VerifySheet(Sheet):
@@ -51,11 +55,10 @@ class VerifySheet(Sheet):
             toolbar=False,
             name=self.tr("Damaged objects"),
         )
-        self.table.setFixedHeight(176)
         self.table.hide()
         self.advice = caption("", wrap=True)
         self.advice.hide()
-        for widget in (self.one, self.whole, self.deep, indented(caption(why, wrap=True)), self.table, self.advice):
+        for widget in (self.one, self.whole, self.deep, indented(caption(why)), self.table, self.advice):
             self.column.addWidget(widget)
         self.act.setDefault(True)
 
@@ -72,7 +75,7 @@ class VerifySheet(Sheet):
             super().show_end(view)
             return
         read = self.tr("{objects} objects, {size}B read in {time}").format(
-            objects=f"{found.objects:,}", size=compact(found.size), time=duration(found.seconds)
+            objects=f"{found.objects:,}", size=compact(found.size), time=duration(max(found.seconds, 0.1))
         )
         if found.is_sound:
             self.say(Tone.OK, self.tr("Everything is as it was stored. {read}.").format(read=read))
@@ -92,6 +95,7 @@ class VerifySheet(Sheet):
                 "versions": [", ".join(each.versions) or self.tr("nothing") for each in found.damaged],
             }
         )
+        self.table.setFixedHeight(min(_HEADER + t.ROW_COMPACT * len(found.damaged), _TALLEST))
         self.table.show()
         self.advice.setText(
             self.tr("What to do: copy the objects folder of a backup over the workspace's own, restore the version "
@@ -129,8 +133,7 @@ class CollectSheet(Sheet):
             (self.tr("Stays"), self._count(plan.kept, plan.kept_size)),
             (self.tr("Kept"), kept_by or self.tr("nothing is stored")),
         ]
-        self.facts.set_facts(facts)
-        self.facts.show()
+        show_facts(self.facts, facts)
         if plan.objects or plan.temporary:
             size = compact(plan.size + plan.temporary_size)
             self.act.setText(self.tr("Free {size}B").format(size=size))

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from mlops_desktop.core.contracts import Contract, ContractVersion
-from mlops_desktop.core.datasets import Column, VersionLine
+from mlops_desktop.core.contracts import Contract, ContractMode, ContractVersion, ExtraColumns
+from mlops_desktop.core.datasets import Column, ColumnType, VersionLine
 from mlops_desktop.core.errors import AppError, InvalidInput
 from mlops_desktop.workspace import Workspace
 
@@ -21,6 +22,7 @@ QUARANTINE = ".quarantine"
 _WHERE = "The contract"
 _HEADING = re.compile(r"\s*\[(?!\[).*\]\s*(#.*)?")
 _KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')\s*=")
+_NO_FRACTION = re.compile(r"\.0+(?=Z?$)")
 _TOML_LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -40,14 +42,20 @@ class ContractState:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a contract makes no sense. `line` counts from 1, 0 where it is not known; `column` and `rule` name a cell of
-    the form, empty where it is about the table as a whole."""
+    """Why a contract makes no sense.
+
+    Attributes:
+        line: of the text, from 1; 0 where it is not known.
+        column: names, with `rule`, a cell of the form; empty where it is about the table as a whole.
+        words: the message without the key that it begins with.
+    """
 
     message: str
     hint: str = ""
     line: int = 0
     column: str = ""
     rule: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,16 @@ def _located(text: str, error: AppError) -> Problem:
     path, line = max(found, key=lambda each: len(".".join(each[0])), default=((), 0))
     is_column = len(path) > 1 and path[0] == "columns"
     rule = words.removeprefix(".".join(path[:2])).strip(".").partition(":")[0] if is_column else ""
-    return Problem(said, error.hint, line, path[1] if is_column else "", rule.partition("[")[0])
+    more = _allowed(path[-1] if path else "") if "Invalid enum value" in words else ""
+    without_key = words[len(".".join(path)) :].partition(": ")[2]
+    return Problem(
+        said + more, error.hint, line, path[1] if is_column else "", rule.partition("[")[0], without_key + more
+    )
+
+
+def _allowed(key: str) -> str:
+    kinds: dict[str, type[StrEnum]] = {"type": ColumnType, "mode": ContractMode, "extra_columns": ExtraColumns}
+    return f" Allowed are {', '.join(kinds[key])}." if key in kinds else ""
 
 
 def _begins(words: str, path: str) -> bool:
@@ -280,4 +297,7 @@ def _texts(column: Any) -> list[str | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return list(pc.cast(column, pa.string()).to_pylist())
+    texts = pc.cast(column, pa.string()).to_pylist()
+    if not pa.types.is_timestamp(column.type):
+        return list(texts)
+    return [text and _NO_FRACTION.sub("", text) for text in texts]

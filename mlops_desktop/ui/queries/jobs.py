@@ -44,6 +44,8 @@ def job_rows(workspace: Workspace, *, limit: int = 20) -> tuple[JobRow, ...]:
 def _title(run: PipelineRun) -> str:
     if run.pipeline == PIPELINE and "dataset" in run.parameters:
         return f"{_shortened(source_name(str(run.parameters['path'])))} into {run.parameters['dataset']}"
+    if reference := run.parameters.get("reference"):
+        return f"{run.pipeline.capitalize()}, {_shortened(str(reference))}"
     return f"{run.pipeline.capitalize()}, {run.trigger}"
 
 
