@@ -30,3 +30,19 @@ def add_group(commands: Commands, name: str, help_text: str) -> Commands:
 
 def open_workspace(arguments: argparse.Namespace) -> Workspace:
     return Workspace(arguments.workspace)
+
+
+def positive(text: str) -> int:
+    """The type of an option that counts from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def not_negative(text: str) -> int:
+    """The type of an option that counts from 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number

@@ -10,7 +10,7 @@ import msgspec
 
 from mlops_desktop.cli.data.versions import REFERENCE, plain, python_rows
 from mlops_desktop.cli.output import Answer, counted, table
-from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
+from mlops_desktop.cli.parsing import Commands, add_command, open_workspace, positive
 from mlops_desktop.cli.progress import job
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
         "--key", action="append", metavar="COLUMN", help="that tells which row is which (default: the contract's key)"
     )
     how.add_argument("--by-content", dest="key", action="store_const", const=[], help="pair equal rows only")
-    diff.add_argument("--rows", type=int, default=0, metavar="N", help="also the first N changed, added, removed rows")
+    diff.add_argument(
+        "--rows", type=positive, default=0, metavar="N", help="also the first N changed, added, removed rows"
+    )
 
 
 def _diff(arguments: argparse.Namespace) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mlops_desktop.cli.parsing import not_negative
 from mlops_desktop.core.sources import ReadOptions
 
 _TAB = ("\\t", "tab")
@@ -50,7 +51,7 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
         help="whether the first row holds the names of the columns",
     )
     group.add_argument(
-        "--skip-rows", dest="read_skip_rows", metavar="N", type=int, default=0, help="rows before the header"
+        "--skip-rows", dest="read_skip_rows", metavar="N", type=not_negative, default=0, help="rows before the header"
     )
     group.add_argument(
         "--fill-missing",

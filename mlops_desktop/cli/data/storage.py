@@ -72,6 +72,10 @@ def _archive(arguments: argparse.Namespace) -> Answer:
 
 
 def _restore(arguments: argparse.Namespace) -> Answer:
+    data = open_workspace(arguments).data
+    if arguments.from_ is None and not data.marks(arguments.reference).is_archived:
+        version = data.version(arguments.reference)
+        return Answer(referenced(version), f"{version.reference} is not archived; nothing was changed.")
     with job() as progress:
-        version = open_workspace(arguments).data.restore(arguments.reference, arguments.from_, progress=progress)
+        version = data.restore(arguments.reference, arguments.from_, progress=progress)
     return Answer(referenced(version), f"{version.reference} is back: {counted(version.rows, 'row')}.")

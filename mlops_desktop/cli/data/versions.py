@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_desktop.cli.models import lineage
 from mlops_desktop.cli.output import Answer, counted, in_words, referenced, size_in_words, table
-from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
+from mlops_desktop.cli.parsing import Commands, add_command, not_negative, open_workspace, positive
 from mlops_desktop.core.datasets import DatasetVersion, Profile, VersionLine
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
     versions.add_argument("--archived", action="store_true", help="also those that were archived")
     show = add_command(group, common, "show", _show, "one version: origin, marks, columns, rows")
     show.add_argument("reference", help=REFERENCE)
-    show.add_argument("--rows", type=int, default=0, metavar="N", help="show this many rows instead of the columns")
-    show.add_argument("--offset", type=int, default=0, metavar="N", help="the first row to show, from 0")
+    show.add_argument(
+        "--rows", type=positive, default=0, metavar="N", help="show this many rows instead of the columns"
+    )
+    show.add_argument("--offset", type=not_negative, default=0, metavar="N", help="the first row to show, from 0")
     log = add_command(group, common, "log", _log, "what was tried to be ingested, with what came of it")
     log.add_argument("dataset", nargs="?", default="")
-    log.add_argument("--limit", type=int, default=30)
+    log.add_argument("--limit", type=positive, default=30)
     lineage_ = add_command(group, common, "lineage", lineage, "what made a version, and what used it")
     lineage_.add_argument("version", help=REFERENCE)
 

@@ -13,7 +13,7 @@ from mlops_desktop.cli.data.options import add_read_options, read_options
 from mlops_desktop.cli.output import Answer, counted, note, say, table
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.core.datasets import Watch
-from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.errors import InvalidInput, NotFound
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.workspace import Workspace
@@ -57,6 +57,8 @@ def _watch(arguments: argparse.Namespace) -> Answer:
     if arguments.add:
         added = workspace.data.watch(watch)
         return Answer(added, f"While the engine runs, {added.pattern} in {added.folder} becomes {added.dataset}.")
+    if not arguments.folder.is_dir() and arguments.once:
+        raise NotFound(f"There is no folder {arguments.folder}.", hint="Check its name.")
     return _followed(workspace, watch, once=arguments.once, aloud=not arguments.json)
 
 
