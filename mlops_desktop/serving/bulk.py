@@ -26,7 +26,7 @@ _CODECS: dict[str, Codec] = {codec.name: codec for codec in (PlainCodec(), V2Cod
 
 def run_bulk(job: BulkJob, predictor: Predictor, signature: Signature) -> JobResult:
     """Answer a request as a whole. What is wrong with it is an answer too, under the status of an error."""
-    if type(predictor).__name__ == "OnnxPredictor":
+    if "sklearn" not in sys.modules:
         # pyarrow imports pandas as soon as it meets an array; a worker without scikit-learn has no use for it.
         sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
