@@ -24,7 +24,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Runtime, Signature, Task
 from mlops_desktop.serving.config import (
-    DiskFullPolicy,
     GatewayConfig,
     Route,
     ServedEndpoint,
@@ -93,8 +92,7 @@ def config(
     endpoint = ServedEndpoint(
         "late", "late-arrival", versions, route or Route(versions[0].number), serving or ServingSpec()
     )
-    return GatewayConfig(**{"endpoints": (endpoint,), "feedback_token": TOKEN, "disk_full": DiskFullPolicy.REFUSE}
-                         | changes)  # fmt: skip
+    return GatewayConfig(**{"endpoints": (endpoint,), "feedback_token": TOKEN} | changes)
 
 
 class Client:

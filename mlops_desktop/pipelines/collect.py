@@ -1,11 +1,16 @@
 """Turns the prediction log into dataset versions: predictions are data like any other.
 
 Two datasets grow: `<endpoint>.predictions` (every answered row with its score, version and label) and, by the rows
-whose label is known, the dataset that the model is trained on.
+whose label is known, the dataset that the model is trained on. A label that comes after its row was collected changes
+the stored row, or adds it to what is learned from; one whose prediction is not known yet is parked.
+
+A row is known by its inference id, never by its time. Repeating a collection changes nothing, and one that was cut off
+is completed by the next.
 """
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,19 +18,30 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion, Origin
+from mlops_desktop.core.models import Task
 from mlops_desktop.core.runs import RunState
-from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.data.read import iter_batches
+from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.store import append_version, latest
+from mlops_desktop.pipelines.learned_rows import fitted, learned_change
+from mlops_desktop.pipelines.parking import park, read_parked
+from mlops_desktop.pipelines.relabelling import Change, write_change
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.pipelines.settings import Settings, settings_for
 from mlops_desktop.registry import Registry
-from mlops_desktop.serving.labels import join_labels, to_columns
-from mlops_desktop.serving.log import LogPosition, LogReader, PredictionRecord, Record, to_micros
+from mlops_desktop.serving.labels import LabelBook, join_labels, to_columns
+from mlops_desktop.serving.log import FeedbackRecord, LogPosition, LogReader, PredictionRecord, Record, to_micros
 
 _LOOK_BACK = 400
 _ROLES = ("primary", "canary")
+_TYPES: dict[str, pa.DataType] = {
+    "inference_id": pa.string(), "entity_id": pa.string(), "time": pa.timestamp("us", tz="UTC"),
+    "version": pa.int32(), "role": pa.string(), "score": pa.float64(), "prediction": pa.string(),
+    "label": pa.float64(), "label_time": pa.timestamp("us", tz="UTC"),
+}  # fmt: skip
 
 
 def spool_folder(registry: Registry, endpoint: str) -> Path:
@@ -42,29 +58,62 @@ def labels_complete_until(settings: Settings, now: datetime) -> datetime:
     return complete.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+class _News(Struct, frozen=True):
+    """What the log holds that was not collected: records, labels parked before them, and where the next look begins.
+
+    `passed` labels are from before that place, so that they are not read again.
+    """
+
+    records: list[Record]
+    parked: list[FeedbackRecord]
+    passed: list[FeedbackRecord]
+    bookmark: LogPosition
+
+    @property
+    def book(self) -> LabelBook:
+        return LabelBook([*self.parked, *(r for r in self.records if isinstance(r, FeedbackRecord))])
+
+
+class _Grown(Struct, frozen=True):
+    """What became of the dataset of predictions. `times` are those of all rows that a label or a row came for."""
+
+    rows: int
+    relabelled: int
+    made: list[str]
+    times: set[datetime]
+    matched: set[str]
+
+
 @register_step("collect")
 def collect(context: StepContext) -> Output:
-    """Append the answered rows whose labels are complete. Repeating it adds nothing twice."""
+    """Append the answered rows whose labels are complete, and bring late labels to the rows from before."""
     registry, endpoint = context.registry, context.parameters["endpoint"]
     settings = settings_for(registry, endpoint)
+    folder = spool_folder(registry, endpoint)
     until = labels_complete_until(settings, registry.clock.now())
-    reader = LogReader(spool_folder(registry, endpoint), _bookmark(registry, endpoint))
-    records, bookmark = _read(reader, until)
-    table = _table(records, until)
-    added, grown = _append_predictions(registry, settings, table)
-    learned, learned_from = _append_labelled(registry, settings, table)
-    summary = f"{added:,} predictions up to {until:%Y-%m-%d}" if added else "no new predictions"
+    news = _read(LogReader(folder, collected_until(registry, endpoint)), until, read_parked(folder))
+    grown = _append_predictions(registry, settings, news, until)
+    learned = _append_labelled(registry, settings, grown, news.book)
+    parked, given_up = park(folder, _unmatched(news, grown))
     return {
-        "summary": summary,
+        "summary": _summary(grown, until),
         "until": until.isoformat(),
-        "rows": added,
-        "labelled": learned,
-        "made": [*grown, *learned_from],
-        "bookmark": msgspec.to_builtins(bookmark),
+        "rows": grown.rows,
+        "relabelled": grown.relabelled,
+        "parked": parked,
+        "given_up": given_up,
+        **learned,
+        "made": [*grown.made, *learned["made"]],
+        "bookmark": msgspec.to_builtins(news.bookmark),
     }
 
 
-def _bookmark(registry: Registry, endpoint: str) -> LogPosition:
+def _summary(grown: _Grown, until: datetime) -> str:
+    added = f"{grown.rows:,} predictions up to {until:%Y-%m-%d}" if grown.rows else "no new predictions"
+    return added + (f", {grown.relabelled:,} late labels" if grown.relabelled else "")
+
+
+def collected_until(registry: Registry, endpoint: str) -> LogPosition:
     """Where the newest finished collection of this endpoint stopped; the beginning of the log where there was none."""
     for run in registry.pipeline_runs.all(limit=_LOOK_BACK):
         if run.parameters.get("endpoint") != endpoint:
@@ -75,107 +124,158 @@ def _bookmark(registry: Registry, endpoint: str) -> LogPosition:
     return LogPosition()
 
 
-def _read(reader: LogReader, until: datetime) -> tuple[list[Record], LogPosition]:
-    """All records from the bookmark on, and the position before the first prediction that is too young."""
+def _read(reader: LogReader, until: datetime, parked: list[FeedbackRecord]) -> _News:
+    """All records from the bookmark on; the next one is before the first prediction that is too young."""
     limit = to_micros(until)
     records: list[Record] = []
+    passed: list[FeedbackRecord] = [*parked]
     bookmark: LogPosition | None = None
     before = reader.position
     for record in reader.read():
-        if bookmark is None and isinstance(record, PredictionRecord) and record.time >= limit:
+        if isinstance(record, FeedbackRecord):
+            if bookmark is None:
+                passed.append(record)
+        elif bookmark is None and record.time >= limit:
             bookmark = before
         records.append(record)
         before = reader.position
-    return records, bookmark or before
+    return _News(records, parked, passed, bookmark or before)
 
 
-def _table(records: list[Record], until: datetime) -> pa.Table:
-    """Answered rows before `until`, in the order of their time."""
-    limit = to_micros(until)
-    wanted = [r for r in records if not isinstance(r, PredictionRecord) or r.time < limit]
-    columns = to_columns(join_labels(wanted), roles=_ROLES)
-    table = pa.table(columns) if columns["time"] else pa.table({})
-    return table.sort_by("time") if table.num_rows else table
-
-
-def _append_predictions(registry: Registry, settings: Settings, table: pa.Table) -> tuple[int, list[str]]:
-    """How many rows were added, and the version that has them."""
+def _append_predictions(registry: Registry, settings: Settings, news: _News, until: datetime) -> _Grown:
+    """Bring the dataset of predictions to what the log says by now."""
     dataset = predictions_dataset(settings.endpoint)
-    fresh = _newer_than_stored(registry, dataset, table, "time")
-    if not fresh.num_rows:
-        return 0, []
-    rows = _typed(_with_labels_as_numbers(fresh, settings))
-    version = append_version(registry, dataset, rows, _origin(registry, settings, dataset), time_column="time")
-    return int(fresh.num_rows), [version.reference]
+    table = _table(news, settings, until)
+    times = set(table.column("time").to_pylist())
+    origin = _origin(registry, settings, dataset)
+    while True:
+        parent = latest(registry, dataset)
+        if parent is None:
+            if not table.num_rows:
+                return _Grown(0, 0, [], times, set())
+            version = append_version(registry, dataset, table, origin, time_column="time")
+            return _Grown(table.num_rows, 0, [version.reference], times, set())
+        stored = _Stored(table, news.book, settings)
+        for batch in iter_batches(registry, parent, columns=stored.COLUMNS):
+            stored.look_through(batch)
+        fresh = _as_stored(table.filter(pc.invert(pc.is_in(table.column("inference_id"), stored.known_ids))), parent)
+        times |= stored.times
+        if not fresh.num_rows and not stored.cells:
+            return _Grown(0, 0, [], times, stored.matched)
+        made = write_change(registry, parent, Change(stored.cells, fresh), origin)
+        if made is not None:
+            return _Grown(fresh.num_rows, len(stored.cells), [made.reference], times, stored.matched)
 
 
-def _with_labels_as_numbers(table: pa.Table, settings: Settings) -> pa.Table:
-    """Labels that are words become 1 for the positive one and 0 for any other, as scores are of the positive one."""
-    label = table.column("label")
-    if not pa.types.is_string(label.type):
-        return table
-    numbers = pc.cast(pc.equal(label, str(settings.spec.model.positive)), pa.float64())
-    return table.set_column(table.column_names.index("label"), "label", numbers)
+class _Stored:
+    """Looks through the stored predictions for rows that came again, and for those that a label came for."""
+
+    COLUMNS = ("inference_id", "entity_id", "time", "label")
+
+    def __init__(self, table: pa.Table, book: LabelBook, settings: Settings) -> None:
+        self._fresh = table.column("inference_id").combine_chunks()
+        self._book = book
+        self._ids = pa.array(book.ids, pa.string())
+        self._settings = settings
+        self._start = 0
+        self._known: list[pa.Array] = []
+        self.cells: dict[int, dict[str, Any]] = {}
+        self.times: set[datetime] = set()
+        self.matched: set[str] = set()
+
+    @property
+    def known_ids(self) -> pa.Array:
+        """Ids of the rows that are stored already."""
+        return pa.concat_arrays(self._known) if self._known else pa.array([], pa.string())
+
+    def look_through(self, batch: pa.RecordBatch) -> None:
+        """Take note of one batch; they come in order."""
+        own, entity = batch.column("inference_id"), batch.column("entity_id")
+        self._known.append(own.filter(pc.is_in(own, self._fresh)))
+        is_named = pc.or_(pc.is_in(own, self._ids), pc.is_in(entity, self._ids))
+        places = pc.indices_nonzero(is_named)
+        rows = pa.Table.from_batches([batch]).take(places).to_pylist()
+        for place, row in zip(places.to_pylist(), rows, strict=True):
+            self._take_label(self._start + place, row)
+        self._start += batch.num_rows
+
+    def _take_label(self, number: int, row: dict[str, Any]) -> None:
+        self.times.add(row["time"])
+        self.matched |= {row["inference_id"], row["entity_id"]}
+        found = self._book.of(row["inference_id"], row["entity_id"])
+        label = _as_number(found.label, self._settings) if found else None
+        if found and label != row["label"]:
+            self.cells[number] = {"label": label, "label_time": found.moment}
 
 
-def _typed(table: pa.Table) -> pa.Table:
-    """Columns that happen to hold only nulls, or whole numbers, in this batch get the types they always have."""
-    fixed: dict[str, Any] = {
-        "time": pa.timestamp("us", tz="UTC"),
-        "score": pa.float64(),
-        "version": pa.int32(),
-        "entity_id": pa.string(),
-        "label_time": pa.timestamp("us", tz="UTC"),
-        "label": pa.float64(),
-        "prediction": pa.string(),
-    }
-    arrays = []
-    for name in table.column_names:
-        column = table.column(name)
-        wanted = fixed.get(name)
-        if wanted is None and not pa.types.is_string(column.type):
-            wanted = pa.float64()
-        arrays.append(column if wanted is None else pc.cast(column, wanted))
-    return pa.table(dict(zip(table.column_names, arrays, strict=True)))
-
-
-def _append_labelled(registry: Registry, settings: Settings, table: pa.Table) -> tuple[int, list[str]]:
+def _append_labelled(registry: Registry, settings: Settings, grown: _Grown, book: LabelBook) -> dict[str, Any]:
     """The same for the rows that are learned from."""
-    data, model = settings.spec.data, settings.spec.model
-    if not table.num_rows:
-        return 0, []
-    fresh = _newer_than_stored(registry, data.dataset, table, data.time_column)
-    fresh = fresh.filter(pc.is_valid(fresh.column("label")))
-    if not fresh.num_rows:
-        return 0, []
-    version = registry.datasets.get(data.dataset)
-    stored = {column.name: column for column in version.schema.columns}
-    renamed = {data.time_column: "time", data.id_column: "entity_id", model.target: "label"}
-    columns = {}
-    for name in stored:
-        source = renamed.get(name, name)
-        if source in fresh.column_names:
-            columns[name] = fresh.column(source)
-        else:
-            columns[name] = pa.nulls(fresh.num_rows)
-    origin = _origin(registry, settings, data.dataset)
-    appended = append_version(registry, data.dataset, pa.table(columns), origin)
-    return int(fresh.num_rows), [appended.reference]
+    dataset = settings.spec.data.dataset
+    predictions = latest(registry, predictions_dataset(settings.endpoint))
+    if predictions is None or not grown.times or not book.ids:
+        return {"labelled": 0, "corrected": 0, "unfit": 0, "made": []}
+    while True:
+        learned = registry.datasets.get(dataset)
+        found = learned_change(registry, settings, predictions, learned, grown.times, book)
+        counts = {"labelled": found.change.added.num_rows, "corrected": len(found.change.cells), "unfit": found.unfit}
+        if not found.change.added.num_rows and not found.change.cells:
+            return {**counts, "made": []}
+        made = write_change(registry, learned, found.change, _origin(registry, settings, dataset))
+        if made is not None:
+            return {**counts, "made": [made.reference]}
 
 
-def _newer_than_stored(registry: Registry, dataset: str, table: pa.Table, stored_time: str) -> pa.Table:
-    """Rows later than all that the dataset has, whose column of times is `stored_time`."""
-    stored = latest(registry, dataset)
-    end = _time_end(registry, stored, stored_time) if stored is not None else None
-    if end is None or not table.num_rows:
-        return table
-    return table.filter(pc.greater(table.column("time"), pa.scalar(end, pa.timestamp("us", tz="UTC"))))
+def _unmatched(news: _News, grown: _Grown) -> list[FeedbackRecord]:
+    """Labels to be kept, as what they belong to was not collected yet and they will not be read again."""
+    if not news.passed:
+        return []
+    known: set[str] = {*grown.matched}
+    newest = max(grown.times, default=None)
+    for record in news.records:
+        if isinstance(record, PredictionRecord) and newest is not None and record.moment <= newest:
+            known.update(f"{record.id}/{row}" for row in range(record.rows))
+            known.update(record.entity_ids or ())
+    return [label for label in news.passed if label.id not in known]
 
 
-def _time_end(registry: Registry, version: DatasetVersion, column: str) -> datetime | None:
-    profile = read_profile(registry, version)
-    latest_time = next((c.maximum for c in profile.columns if c.name == column), None)
-    return datetime.fromisoformat(str(latest_time).replace("Z", "+00:00")) if latest_time else None
+def _table(news: _News, settings: Settings, until: datetime) -> pa.Table:
+    """Answered rows before `until`, each once, in the order of their time."""
+    limit = to_micros(until)
+    wanted = (r for r in news.records if not isinstance(r, PredictionRecord) or r.time < limit)
+    columns = to_columns(join_labels([*news.parked, *wanted]), roles=_ROLES)
+    columns["label"] = [_as_number(label, settings) for label in columns["label"]]
+    columns["prediction"] = [None if value is None else str(value) for value in columns["prediction"]]
+    return pa.table({name: _array(name, values) for name, values in columns.items()}).sort_by("time")
+
+
+def _array(name: str, values: list[Any]) -> pa.Array:
+    """Features are words where there is one among them, else numbers, whatever they happen to be in this batch."""
+    kind = _TYPES.get(name) or (pa.string() if any(isinstance(v, str) for v in values) else pa.float64())
+    if pa.types.is_floating(kind):
+        values = [None if value is None else float(value) for value in values]
+    elif pa.types.is_string(kind):
+        values = [None if value is None else str(value) for value in values]
+    return pa.array(values, kind)
+
+
+def _as_stored(table: pa.Table, parent: DatasetVersion) -> pa.Table:
+    """Columns in the types that they are stored in; a column that was hashed from some day on fits no numbers."""
+    kinds = {field.name: field.type for field in to_arrow(parent.schema)}
+    arrays = [fitted(table.column(name), kinds.get(name, table.column(name).type)) for name in table.column_names]
+    return pa.table(arrays, names=table.column_names)
+
+
+def _as_number(label: Any, settings: Settings) -> float | None:
+    """1 for the positive class and 0 for any other one, as scores are of the positive one; a number is itself."""
+    if label is None:
+        return None
+    if isinstance(label, str):
+        if settings.spec.model.task is Task.CLASSIFICATION:
+            return float(label == str(settings.spec.model.positive))
+        with contextlib.suppress(ValueError):
+            return float(label)
+        return None
+    return float(label)
 
 
 def _origin(registry: Registry, settings: Settings, dataset: str) -> Origin:

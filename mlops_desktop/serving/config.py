@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.models import Runtime, Signature
+from mlops_desktop.serving.policies import LogSpec, SecuritySpec
 from mlops_desktop.serving.rules import InputRules
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class DiskFullPolicy(StrEnum):
-    """What happens to a prediction that cannot be logged. Either way it is counted and shown, never silent."""
-
-    REFUSE = "refuse"
-    SERVE_UNLOGGED = "serve unlogged"
 
 
 class ServedVersion(Struct, frozen=True):
@@ -92,6 +85,8 @@ class ServingSpec(Struct, frozen=True, forbid_unknown_fields=True):
     worker_memory_mb: int = 2048
     spare_workers: int = 0
     autoscaler: AutoscalerSpec = AutoscalerSpec()
+    log: LogSpec = LogSpec()
+    security: SecuritySpec = SecuritySpec()
 
     def __post_init__(self) -> None:
         if self.queue_limit < 1 or self.queue_seconds <= 0 or self.request_seconds <= 0:
@@ -138,7 +133,9 @@ class GatewayConfig(Struct, frozen=True):
 
     endpoints: tuple[ServedEndpoint, ...]
     feedback_token: str = ""
-    disk_full: DiskFullPolicy = DiskFullPolicy.REFUSE
+    tokens_file: str = ""
+    log_key: str = ""
+    security: SecuritySpec = SecuritySpec()
 
     def check(self) -> None:
         """Raise `InvalidInput` that names the first contradiction."""

@@ -33,6 +33,22 @@ class LabelledLog(Struct, frozen=True):
         return sum(record.rows for record in self.predictions)
 
 
+class LabelBook:
+    """Labels by the id that they came for, an inference id or an entity's; the last one that arrived counts."""
+
+    def __init__(self, given: Iterable[FeedbackRecord]) -> None:
+        self._labels = {feedback.id: (place, feedback) for place, feedback in enumerate(given)}
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self._labels)
+
+    def of(self, inference_id: str, entity_id: str | None) -> FeedbackRecord | None:
+        """The label of a row, whichever of its ids it came for."""
+        found = [self._labels[id] for id in (inference_id, entity_id) if id is not None and id in self._labels]
+        return max(found, key=lambda each: each[0])[1] if found else None
+
+
 def join_labels(records: Iterable[Record]) -> LabelledLog:
     """Join the records of a log, which may be in any order of prediction and feedback."""
     predictions: list[PredictionRecord] = []

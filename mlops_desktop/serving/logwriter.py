@@ -22,7 +22,7 @@ SEGMENT_SECONDS = 24 * 3600.0
 SYNC_SECONDS = 0.1
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-Synced = Callable[[LogFull | None], None]
+Synced = Callable[[LogFull | None], object]
 
 
 class LogWriter:

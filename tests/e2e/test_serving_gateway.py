@@ -18,9 +18,10 @@ from serving_kit import AUTHORIZED, ROW, SIGNATURE, Client, Traffic, config, exp
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.errors import Conflict, EnvironmentProblem, InvalidInput
 from mlops_desktop.core.models import Feature, Runtime
-from mlops_desktop.serving.config import DiskFullPolicy, GatewayConfig, Route
+from mlops_desktop.serving.config import GatewayConfig, Route, ServingSpec
 from mlops_desktop.serving.labels import join_labels
-from mlops_desktop.serving.log import read_log
+from mlops_desktop.serving.log import GapRecord, LogReader, read_log
+from mlops_desktop.serving.policies import DiskFullPolicy, LogSpec
 from mlops_desktop.serving.supervisor import Supervisor, SupervisorState
 
 
@@ -370,7 +371,7 @@ def test_the_original_is_served_where_the_export_does_not_agree(
 def test_a_full_disk_is_never_silent(
     own: Supervisor, artifacts: tuple[str, str], tmp_path: Path, policy: DiskFullPolicy
 ) -> None:
-    own.start(config(version(1, artifacts[0]), disk_full=policy))
+    own.start(config(version(1, artifacts[0]), serving=ServingSpec(log=LogSpec(disk_full=policy))))
     client = Client(own.port)
     first = client.predict(ROW)
     size = next((tmp_path / "spool" / "late").glob("*.seg")).stat().st_size
@@ -378,9 +379,9 @@ def test_a_full_disk_is_never_silent(
     status, answer, _ = client.send("POST", "/predict", {"records": [ROW]})
     stats = own.stats()
     if policy is DiskFullPolicy.REFUSE:
-        assert status == 507 and "disk is full" in answer["error"]
+        assert status == 503 and "disk is full" in answer["error"]
         assert (stats.refused, stats.unlogged) == (1, 0)
-        assert client.send("POST", "/feedback", {"labels": [1] * 9, "ids": ["a"] * 9}, AUTHORIZED)[0] == 507
+        assert client.send("POST", "/feedback", {"labels": [1] * 9, "ids": ["a"] * 9}, AUTHORIZED)[0] == 503
     else:
         assert status == 200 and (stats.refused, stats.unlogged) == (0, 1)
     assert "cannot be written" in stats.log_error
@@ -388,3 +389,8 @@ def test_a_full_disk_is_never_silent(
     last = client.predict(ROW)
     client.close()
     assert [record.id for record in logged(tmp_path / "spool")] == [first["id"], last["id"]]
+    gaps = [
+        record.requests for record in LogReader(tmp_path / "spool" / "late").read_all() if type(record) is GapRecord
+    ]
+    assert gaps == ([] if policy is DiskFullPolicy.REFUSE else [1])
+    assert own.stats().log_error == ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
+import asyncio
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ from mlops_desktop.serving.gateway.clock import GatewayTime
 from mlops_desktop.serving.gateway.docs import DOCS_HEADERS, docs_page
 from mlops_desktop.serving.gateway.endpoints import Endpoints, LiveEndpoint
 from mlops_desktop.serving.gateway.faults import HttpError
+from mlops_desktop.serving.gateway.guard import Guard
 from mlops_desktop.serving.gateway.http import HttpConnection, Request
 from mlops_desktop.serving.gateway.invocations import InvocationsCodec
 from mlops_desktop.serving.gateway.meters import Meters
@@ -40,7 +42,6 @@ _PLAIN, _V2, _INVOCATIONS = PlainCodec(), V2Codec(), InvocationsCodec()
 _index_decoder = msgspec.json.Decoder(dict[str, Any])
 _PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 _encode = msgspec.json.encode
-_LOOPBACK_NAMES = (b"127.0.0.1", b"localhost", b"[::1]", b"")
 
 
 class App:
@@ -52,7 +53,7 @@ class App:
         self.predictions = Predictions(self.meters, self.clock)
         self.endpoints: Endpoints
         self._connections = connections
-        self._feedback_token = ""
+        self.guard = Guard()
         self._fixed: dict[bytes, tuple[bytes, Callable[[Request, HttpConnection], None]]] = {
             b"/predict": (b"POST", self._predict_only),
             b"/feedback": (b"POST", self._feedback),
@@ -72,8 +73,7 @@ class App:
 
     async def configure(self, config: GatewayConfig) -> str:
         """Apply a configuration; returns an empty text, or why the old one stays."""
-        self._feedback_token = config.feedback_token
-        self.predictions.disk_full = config.disk_full
+        self.guard.configure(config.security, config.feedback_token, config.tokens_file)
         return await self.endpoints.apply(config)
 
     def stats(self) -> GatewayStats:
@@ -91,10 +91,10 @@ class App:
             connection.respond_error(HttpError(500, "The gateway met an unexpected problem; its log says more."))
 
     def _dispatch(self, request: Request, connection: HttpConnection) -> None:
-        _refuse_web_pages(request)
         path = request.target.partition(b"?")[0]
         if len(path) > 1:
             path = path.rstrip(b"/")
+        self.guard.admit(request, path, connection)
         fixed = self._fixed.get(path)
         if fixed is not None:
             _allow(request, fixed[0])
@@ -155,30 +155,37 @@ class App:
         self._take_feedback(None, request, connection)
 
     def _take_feedback(self, live: LiveEndpoint | None, request: Request, connection: HttpConnection) -> None:
-        self._authorize(request)
         name, pairs = decode_feedback(request.body)
         if live is None:
             live = self._endpoint(name) if name else self._only_endpoint()
         received = time.time_ns() // 1000
-        moment, endpoint = event_time(self.clock, request, received), live.config.name
+        moment, endpoint, redactor = event_time(self.clock, request, received), live.config.name, live.redactor
+        if redactor is not None:
+            pairs = [(redactor.label_id(key), label) for key, label in pairs]
         records = [encode_record(FeedbackRecord(key, label, moment, received, endpoint)) for key, label in pairs]
-        if records:
-            try:
-                live.log.append(b"".join(records))
-            except LogFull as problem:
-                self.meters.log_error = str(problem)
-                raise HttpError(507, "The labels could not be stored: the disk is full.") from None
-        self.meters.feedback += len(pairs)
-        connection.respond(200, _encode({"accepted": len(pairs)}))
+        if not records:
+            connection.respond(200, _encode({"accepted": 0}))
+            return
+        try:
+            live.log.append(b"".join(records))
+        except LogFull as problem:
+            self._labels_stored(len(pairs), connection, problem)
+            return
+        answer = partial(self._labels_stored, len(pairs), connection)
+        if live.config.serving.log.strict:
+            live.log.after_sync(partial(asyncio.get_running_loop().call_soon_threadsafe, answer))
+        else:
+            answer(None)
 
-    def _authorize(self, request: Request) -> None:
-        if not self._feedback_token:
-            raise HttpError(403, "Feedback is switched off.")
-        scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._feedback_token.encode()):
-            raise HttpError(
-                401, "Feedback needs the header 'Authorization: Bearer <token>'.", {b"WWW-Authenticate": b"Bearer"}
-            )
+    def _labels_stored(self, count: int, connection: HttpConnection, failure: LogFull | None) -> None:
+        """Say that labels were stored, which by any policy is only said when they were."""
+        if failure is not None:
+            self.meters.log_error = str(failure)
+            error = HttpError(503, "The labels could not be stored: the disk is full.", {b"Retry-After": b"10"})
+            connection.respond_error(error)
+            return
+        self.meters.feedback += count
+        connection.respond(200, _encode({"accepted": count}))
 
     # state
 
@@ -237,19 +244,6 @@ def _version_number(live: LiveEndpoint, text: str) -> int:
         if str(version.number) == text:
             return version.number
     raise HttpError(404, f"There is no version '{text}' of model '{live.config.name}' here.")
-
-
-def _refuse_web_pages(request: Request) -> None:
-    """A web page in a browser on this machine can reach the loopback address too, and must not make predictions.
-
-    Browsers name the page's origin, and a page whose name was rebound to this address still sends its own as the host.
-    """
-    host = request.headers.get(b"host", b"localhost").lower()
-    name = host.partition(b"]")[0] + b"]" if host.startswith(b"[") else host.partition(b":")[0]
-    if name not in _LOOPBACK_NAMES:
-        raise HttpError(403, "Requests must be addressed to this machine: use 127.0.0.1 or localhost.")
-    if request.headers.get(b"origin", b"http://" + host).lower() != b"http://" + host:
-        raise HttpError(403, "Requests from other web pages are not answered.")
 
 
 def _allow(request: Request, method: bytes) -> None:

@@ -13,7 +13,9 @@ from mlops_desktop.serving.config import GatewayConfig, ServedEndpoint, ServedVe
 from mlops_desktop.serving.figures import PoolStats
 from mlops_desktop.serving.gateway.pool import Finished, VersionPool
 from mlops_desktop.serving.gateway.spares import Spares
+from mlops_desktop.serving.log import SegmentHeader
 from mlops_desktop.serving.logwriter import LogWriter
+from mlops_desktop.serving.redaction import Redaction, Redactor, read_key
 
 DRAIN_SECONDS = 30.0
 _SLOWEST_TICK = 1.0
@@ -22,20 +24,22 @@ _SLOWEST_TICK = 1.0
 class LiveEndpoint:
     """An endpoint with its pools by version number. `config` is what requests are routed by."""
 
-    def __init__(self, config: ServedEndpoint, log: LogWriter) -> None:
-        self.config = config
-        self.log = log
+    def __init__(self, config: ServedEndpoint, folder: Path, key: bytes) -> None:
+        self.log = LogWriter(folder)
         self.pools: dict[int, VersionPool] = {}
-        self._features: tuple[str, ...] = ()
-        self._features_of: ServedEndpoint | None = None
+        self.follow(config, key)
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The primary's columns, for requests that give values by position."""
-        if self._features_of is not self.config:
-            version = self.config.version(self.config.route.primary)
-            self._features_of, self._features = self.config, tuple(f.name for f in version.signature.features)
-        return self._features
+    def follow(self, config: ServedEndpoint, key: bytes) -> None:
+        """Route and record by this configuration from now on. `key` is what sensitive columns are hashed with."""
+        self.config, spec, self.key = config, config.serving.log, key
+        version = config.version(config.route.primary)
+        self.features = tuple(feature.name for feature in version.signature.features)
+        self.share = spec.share
+        self.redactor = Redactor(spec.sensitive, key) if spec.sensitive else None
+        self.log.segment_bytes = round(spec.segment_mb * 1e6)
+        self.log.segment_seconds = spec.segment_hours * 3600
+        redacted = {name: str(how) for name, how in spec.sensitive.items()}
+        self.log.describe(SegmentHeader(config.name, spec.share, redacted))
 
     @property
     def is_ready(self) -> bool:
@@ -73,7 +77,8 @@ class Endpoints:
     async def apply(self, config: GatewayConfig) -> str:
         """Make the configuration real; returns an empty text, or why the old one stays."""
         async with self._turn:
-            new = [self._prepare(endpoint) for endpoint in config.endpoints]
+            key = _key_of(config)
+            new = [self._prepare(endpoint, key) for endpoint in config.endpoints]
             self._spares.set_count(max((e.serving.spare_workers for e in config.endpoints), default=0))
             failure = await self._load(new)
             if failure:
@@ -81,18 +86,18 @@ class Endpoints:
                 return failure
             names = {endpoint.name for endpoint in config.endpoints}
             for live, endpoint in new:
-                live.config = endpoint
+                live.follow(endpoint, key)
             for live, _ in new:
                 self._drop(live, {version.number for version in live.config.versions})
             for name in [name for name in self._live if name not in names]:
                 self._keep(self._retire(self._live.pop(name)))
             return ""
 
-    def _prepare(self, endpoint: ServedEndpoint) -> tuple[LiveEndpoint, ServedEndpoint]:
+    def _prepare(self, endpoint: ServedEndpoint, key: bytes) -> tuple[LiveEndpoint, ServedEndpoint]:
         """Start what is new. An endpoint that is new as a whole takes requests at once; they wait for its workers."""
         live = self._live.get(endpoint.name)
         if live is None:
-            live = self._live[endpoint.name] = LiveEndpoint(endpoint, LogWriter(self._spool / endpoint.name))
+            live = self._live[endpoint.name] = LiveEndpoint(endpoint, self._spool / endpoint.name, key)
         for version in endpoint.versions:
             self._prepare_version(live, version, _serving_of(endpoint, version.number))
         return live, endpoint
@@ -172,3 +177,9 @@ def _serving_of(endpoint: ServedEndpoint, number: int) -> ServingSpec:
     if number in endpoint.route.numbers or scaling.min_workers <= 1:
         return serving
     return msgspec.structs.replace(serving, autoscaler=msgspec.structs.replace(scaling, min_workers=1))
+
+
+def _key_of(config: GatewayConfig) -> bytes:
+    """The key for hashing, where a column is to be hashed. Raises `EnvironmentProblem` where it cannot be had."""
+    wanted = any(Redaction.HASH in endpoint.serving.log.sensitive.values() for endpoint in config.endpoints)
+    return read_key(Path(config.log_key)) if wanted else b""

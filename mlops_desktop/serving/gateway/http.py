@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import httptools
+import msgspec
 from msgspec import Struct
 
 from mlops_desktop.serving.gateway.faults import HttpError
@@ -16,6 +17,8 @@ from mlops_desktop.serving.gateway.faults import HttpError
 JSON = b"application/json"
 
 _LARGE_BODY = 64 * 1024
+_MOST_TOLD = 512
+_SURPLUS_SECONDS = 5.0
 
 _REASONS = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
@@ -27,15 +30,21 @@ _REASONS = {
 
 
 class Limits(Struct, frozen=True):
-    """Sizes in bytes, times in seconds: between two parts of a request, for a whole one, and between two of them."""
+    """Sizes in bytes, times in seconds: between two parts of a request, for a whole one, between two, for an answer.
+
+    Beyond `connections` a client is told so; far beyond it is cut off.
+    """
 
     target: int = 8 * 1024
     headers: int = 32 * 1024
+    header_count: int = 100
     body: int = 64 * 1024 * 1024
     pipelined: int = 16
     receive_seconds: float = 30.0
     request_seconds: float = 180.0
     idle_seconds: float = 300.0
+    answer_seconds: float = 240.0
+    connections: int = 4096
 
 
 class Request:
@@ -70,7 +79,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_receiving = False
         self._parts: list[bytes] = []
         self._body_size = 0
-        self._header_size = 0
+        self._header_size = self._header_count = 0
         self._fault: HttpError | None = None
         self._is_closing = False
         self._is_paused = False
@@ -84,6 +93,18 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
+        surplus = len(self._connections) - self._limits.connections
+        if surplus > _MOST_TOLD:
+            self._transport.abort()
+        elif surplus > 0:
+            self._handler = _tell_too_many
+            self._limits = msgspec.structs.replace(self._limits, idle_seconds=_SURPLUS_SECONDS)
+
+    @property
+    def peer(self) -> str:
+        """The client's address; empty when it is gone."""
+        name = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(name[0]) if name else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -133,7 +154,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_receiving = True
         self._began = time.monotonic()
         self._parts = []
-        self._body_size = self._header_size = 0
+        self._body_size = self._header_size = self._header_count = 0
 
     def on_url(self, url: bytes) -> None:
         self._incoming.target += url
@@ -142,8 +163,9 @@ class HttpConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_size += len(name) + len(value) + 4
-        if self._header_size > self._limits.headers:
-            self._fail(431, "The request's headers are too large.")
+        self._header_count += 1
+        if self._header_size > self._limits.headers or self._header_count > self._limits.header_count:
+            self._fail(431, "The request's headers are too large or too many.")
         self._incoming.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -248,13 +270,23 @@ class HttpConnection(asyncio.Protocol):
 
     def close_if_late(self, now: float) -> None:
         """Close a connection that keeps us waiting for the rest of a request, or that has long been idle."""
-        if self._current is not None or self._transport is None:
+        if self._transport is None:
+            return
+        if self._current is not None:
+            if time.perf_counter_ns() - self._current.received_ns > self._limits.answer_seconds * 1e9:
+                self._is_closing = True  # an answer that comes after all must not go to the next request
+                self.respond_error(HttpError(504, "The answer took too long."))
             return
         is_slow = now - self._changed > self._limits.receive_seconds or now - self._began > self._limits.request_seconds
         if self._is_receiving and is_slow:
             self._refuse(HttpError(408, "The rest of the request did not arrive in time."))
         elif now - self._changed > self._limits.idle_seconds:
             self._transport.close()
+
+
+def _tell_too_many(request: Request, connection: HttpConnection) -> None:
+    request.keep_alive = False
+    connection.respond_error(HttpError(503, "Too many connections are open; try again later.", {b"Retry-After": b"1"}))
 
 
 def _head(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from functools import partial
 from typing import Any
 
 from mlops_desktop.core.ids import new_id
-from mlops_desktop.serving.config import DiskFullPolicy, ServedVersion
+from mlops_desktop.serving.config import ServedVersion
 from mlops_desktop.serving.decisions import decide
 from mlops_desktop.serving.frames import BulkJob, BulkResult, JobResult
 from mlops_desktop.serving.gateway.calls import Answer, Call, Codec, Form
@@ -30,7 +32,9 @@ from mlops_desktop.serving.log import (
     LogFull,
     PredictionRecord,
     encode_record,
+    is_sampled,
 )
+from mlops_desktop.serving.policies import DiskFullPolicy
 
 SHADOW_QUEUE = 64
 BULK_ROWS = BATCH_ROWS + 1
@@ -83,12 +87,11 @@ class Exchange:
 
 
 class Predictions:
-    """Takes calls and answers them. `disk_full` says what happens when the log cannot be written."""
+    """Takes calls and answers them, by each endpoint's rules for its log."""
 
     def __init__(self, meters: Meters, clock: GatewayTime) -> None:
         self._meters = meters
         self._clock = clock
-        self.disk_full = DiskFullPolicy.REFUSE
 
     def take(
         self, live: LiveEndpoint, number: int | None, codec: Codec, request: Request, connection: HttpConnection
@@ -161,23 +164,42 @@ class Predictions:
                 self._finish_failed(exchange, result.error, job)
                 continue
             answer, frame = self._answer_and_frame(exchange, result, job, inference_us)
-            frames.setdefault(exchange.live, []).append(frame)
+            if frame:
+                frames.setdefault(exchange.live, []).append(frame)
             by_endpoint.setdefault(exchange.live, []).append((exchange, answer))
             self._count(exchange, job.is_cold, is_error=False)
         for live, answered in by_endpoint.items():
-            error = self._write(live, b"".join(frames[live]), len(answered))
-            for exchange, answer in answered:
-                _respond(exchange, answer, error)
+            written = frames.get(live, [])
+            error = self._write(live, b"".join(written), len(written)) if written else None
+            if written and error is None and live.config.serving.log.strict:
+                answer_later = partial(self._synced, live, answered, len(written))
+                live.log.after_sync(partial(asyncio.get_running_loop().call_soon_threadsafe, answer_later))
+            else:
+                _respond_all(answered, error)
+
+    def _synced(
+        self,
+        live: LiveEndpoint,
+        answered: list[tuple[Exchange, Answer | BulkResult]],
+        count: int,
+        failure: LogFull | None,
+    ) -> None:
+        _respond_all(answered, self._lost(live, failure, count) if failure else None)
 
     def _answer_and_frame(
         self, exchange: Exchange, result: JobResult, job: Job, inference_us: int
     ) -> tuple[Answer | BulkResult, bytes]:
+        is_logged = is_sampled(exchange.id, exchange.live.share)
         if result.bulk is None:
             answer = _answer_of(exchange, result)
+            if not is_logged:
+                return answer, b""
             return answer, encode_record(self._record(exchange, job, inference_us, answer))
         exchange.call.rows, exchange.call.client_id = result.bulk.rows, result.bulk.client_id
         if exchange.mismatch:
             self._note_mismatch(exchange)
+        if not is_logged:
+            return result.bulk, b""
         head = self._record(exchange, job, inference_us, None)
         return result.bulk, encode_record(BulkRecord(head, bytes(result.bulk.table)))
 
@@ -218,8 +240,14 @@ class Predictions:
     def _note_error(self, exchange: Exchange, status: int, error: str, is_cold: bool = False) -> None:
         """Log and count a prediction that a version did not make. It has no answer that a full disk could hold back."""
         self._count(exchange, is_cold, is_error=True)
+        if not is_sampled(exchange.id, exchange.live.share):
+            return
         job = Job([], exchange.call.rows, exchange)
-        self._write(exchange.live, encode_record(self._record(exchange, job, 0, None, status, error)), 0)
+        try:
+            exchange.live.log.append(encode_record(self._record(exchange, job, 0, None, status, error)))
+        except LogFull as problem:
+            self._meters.log_error = str(problem)
+            exchange.live.log.note_gap(1, str(problem))
 
     def _count(self, exchange: Exchange, is_cold: bool, *, is_error: bool) -> None:
         meter = self._meters.of(exchange.live.config.name, exchange.version.number, exchange.role)
@@ -229,12 +257,16 @@ class Predictions:
     def _record(
         self, exchange: Exchange, job: Job, inference_us: int, answer: Answer | None, status: int = 200, error: str = ""
     ) -> PredictionRecord:
-        call, version = exchange.call, exchange.version
+        call, version, redactor = exchange.call, exchange.version, exchange.live.redactor
         names = (feature.name for feature in version.signature.features)
         features: dict[str, list[Any]] = dict(zip(names, job.columns, strict=True)) if answer else {}
+        client_id, entity_ids = call.client_id, call.entity_ids
+        if redactor is not None:
+            features = redactor.features(features)
+            client_id, entity_ids = redactor.client_id(client_id), redactor.entity_ids(entity_ids)
         return PredictionRecord(
             exchange.id,
-            call.client_id,
+            client_id,
             exchange.time,
             exchange.received,
             exchange.live.config.name,
@@ -251,7 +283,7 @@ class Predictions:
             job.is_cold,
             status,
             error,
-            call.entity_ids,
+            entity_ids,
         )
 
     def _write(self, live: LiveEndpoint, frames: bytes, count: int) -> HttpError | None:
@@ -259,13 +291,21 @@ class Predictions:
         try:
             live.log.append(frames)
         except LogFull as problem:
-            self._meters.log_error = str(problem)
-            if self.disk_full is DiskFullPolicy.SERVE_UNLOGGED:
-                self._meters.unlogged += count
-                return None
-            self._meters.refused += count
-            return HttpError(507, "The prediction was not given, as it could not be logged: the disk is full.")
+            return self._lost(live, problem, count)
+        if self._meters.log_error:
+            self._meters.log_error = ""
         return None
+
+    def _lost(self, live: LiveEndpoint, problem: LogFull, count: int) -> HttpError | None:
+        """What becomes of answers whose records could not be written."""
+        self._meters.log_error = str(problem)
+        if live.config.serving.log.disk_full is DiskFullPolicy.CONTINUE:
+            self._meters.unlogged += count
+            live.log.note_gap(count, str(problem))
+            return None
+        self._meters.refused += count
+        message = "The prediction was not given, as it could not be logged: the disk is full."
+        return HttpError(503, message, {b"Retry-After": b"10"})
 
 
 def event_time(clock: GatewayTime, request: Request, received: int) -> int:
@@ -295,15 +335,21 @@ def _answer_of(exchange: Exchange, result: JobResult) -> Answer:
 
 def _job_of(exchange: Exchange) -> Job:
     """What is sent to a worker; raises `HttpError` 400 for columns that do not fit the version's signature."""
-    config, version = exchange.live.config, exchange.version
+    live, config, version = exchange.live, exchange.live.config, exchange.version
     if exchange.body is None:
         columns: Any = columns_in_order(exchange.call.columns, version.signature, config.rules)
         return Job(columns, exchange.call.rows, exchange)
     bulk: Any = BulkJob(
         exchange.codec.name, exchange.form, memoryview(exchange.body), exchange.id, config.name, config.model,
-        version.number, exchange.role, version.threshold, config.rules,
+        version.number, exchange.role, version.threshold, config.rules, is_sampled(exchange.id, live.share),
+        {name: str(how) for name, how in config.serving.log.sensitive.items()}, live.key,
     )  # fmt: skip
     return Job(bulk, BULK_ROWS, exchange)
+
+
+def _respond_all(answered: list[tuple[Exchange, Answer | BulkResult]], error: HttpError | None) -> None:
+    for exchange, answer in answered:
+        _respond(exchange, answer, error)
 
 
 def _respond(exchange: Exchange, answer: Answer | BulkResult, error: HttpError | None) -> None:
