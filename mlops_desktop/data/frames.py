@@ -14,7 +14,7 @@ def as_frame(table: pa.Table) -> pd.DataFrame:
     """The table as a DataFrame in which every value is what it was.
 
     Integers and booleans with missing values get pandas' nullable types, such as `Int64`, as they would become floats
-    and objects otherwise; dates become times. Texts are objects, missing ones None.
+    and objects otherwise; dates become times.
     """
     import pandas as pd
 
