@@ -56,9 +56,13 @@ class ShapeChecked:
         self._predictor = predictor
         self._width = (len(signature.classes),) if signature.task is Task.CLASSIFICATION else ()
 
-    def predict(self, columns: list[list[Any]]) -> NDArray[np.float64]:
-        output = self._predictor.predict(columns)
-        expected = (len(columns[0]), *self._width)
+    @property
+    def dtypes(self) -> list[Any]:
+        return self._predictor.dtypes
+
+    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]:
+        output = self._predictor.predict_arrays(arrays)
+        expected = (len(arrays[0]), *self._width)
         if output.shape != expected:
             raise InvalidInput(
                 f"The model answers {output.shape} to {expected[0]} rows where its signature says {expected}.",
