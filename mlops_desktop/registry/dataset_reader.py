@@ -201,6 +201,23 @@ class DatasetReader:
         ]
 
 
+def line_of(version: DatasetVersion, note: str = "", tags: tuple[str, ...] = ()) -> VersionLine:
+    """What lists show of a version when it is made."""
+    return VersionLine(
+        dataset=version.dataset,
+        number=version.number,
+        content_id=version.content_id,
+        rows=version.rows,
+        size=version.size,
+        created=version.created,
+        origin=version.origin.name,
+        contract=version.contract,
+        repeats=version.repeats,
+        note=note,
+        tags=tags,
+    )
+
+
 def marks_of(line: VersionLine) -> Marks:
     return Marks(line.dataset, line.number, line.note, line.tags, line.is_archived, line.packed)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mlops_desktop.core.datasets import DatasetAlias, DatasetVersion, Marks, Origin, Schema, Tombstone, VersionLine
+from mlops_desktop.core.datasets import DatasetAlias, DatasetVersion, Marks, Origin, Schema, Tombstone
 from mlops_desktop.core.errors import Conflict, InvalidInput, NotFound
 from mlops_desktop.core.events import (
     DatasetAliasMoved,
@@ -20,7 +20,7 @@ from mlops_desktop.core.events import (
     DatasetVersionRestored,
 )
 from mlops_desktop.core.ids import new_id
-from mlops_desktop.registry.dataset_reader import LATEST, DatasetReader, marks_of
+from mlops_desktop.registry.dataset_reader import LATEST, DatasetReader, line_of, marks_of
 
 _ALIAS = re.compile(r"[\w.\-]{1,100}")
 _LONGEST_TAG = 100
@@ -77,20 +77,7 @@ class Datasets(DatasetReader):
                 repeats=self._same_content(dataset, content_id),
             )
             self._insert(version, note, checked_tags)
-            event = DatasetVersionCreated(
-                rows=rows,
-                origin=origin.name,
-                content_id=content_id,
-                chunks=chunks,
-                new_chunks=new_chunks,
-                added_bytes=added_bytes,
-                seconds=round(seconds, 4),
-                size=origin.size,
-                user=origin.user,
-                host=origin.host,
-                contract=contract,
-                repeats=version.repeats,
-            )
+            event = _created(version, chunks, new_chunks, added_bytes, seconds)
             self._context.journal.append(event, version.reference)
             return version
 
@@ -237,21 +224,9 @@ class Datasets(DatasetReader):
 
     def _insert(self, version: DatasetVersion, note: str, tags: tuple[str, ...]) -> None:
         keys = {"id": version.id, "dataset": version.dataset, "number": version.number}
-        self._versions.insert(version, **keys, content_id=version.content_id)
-        line = VersionLine(
-            dataset=version.dataset,
-            number=version.number,
-            content_id=version.content_id,
-            rows=version.rows,
-            size=version.size,
-            created=version.created,
-            origin=version.origin.name,
-            contract=version.contract,
-            repeats=version.repeats,
-            note=note.strip(),
-            tags=tags,
-        )
+        line = line_of(version, note.strip(), tags)
         self._lines.insert(line, **keys, content_id=version.content_id, is_archived=0)
+        self._versions.insert(version, **keys, content_id=version.content_id)  # after its line: see `migration`
 
     def _repeated(
         self, version: DatasetVersion, origin: Origin, seconds: float, note: str, tags: tuple[str, ...]
@@ -295,6 +270,26 @@ class Datasets(DatasetReader):
     def _alias_moved(self, version: DatasetVersion, alias: str, before: str, after: str, reason: str) -> None:
         event = DatasetAliasMoved(version.dataset, alias, before, after, reason)
         self._context.journal.append(event, version.reference)
+
+
+def _created(
+    version: DatasetVersion, chunks: int, new_chunks: int, added_bytes: int, seconds: float
+) -> DatasetVersionCreated:
+    origin = version.origin
+    return DatasetVersionCreated(
+        rows=version.rows,
+        origin=origin.name,
+        content_id=version.content_id,
+        chunks=chunks,
+        new_chunks=new_chunks,
+        added_bytes=added_bytes,
+        seconds=round(seconds, 4),
+        size=origin.size,
+        user=origin.user,
+        host=origin.host,
+        contract=version.contract,
+        repeats=version.repeats,
+    )
 
 
 def _checked_tags(tags: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from mlops_desktop.core.datasets import DatasetVersion, VersionLine
+from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.errors import EnvironmentProblem
 from mlops_desktop.core.events import WorkspaceMigrated
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.registry.database import Database
+from mlops_desktop.registry.dataset_reader import line_of
 from mlops_desktop.registry.journal import Journal
 from mlops_desktop.registry.tables import SCHEMA_VERSION, Tables
 
@@ -67,6 +68,15 @@ def _copied(path: Path, version: int) -> Path:
     return copy
 
 
+# A program of the first format may have the workspace open, and knows neither lists of versions nor collections: what
+# it added would be in no list, and its rows would be freed.
+_NOT_BY_AN_OLDER_PROGRAM = """
+CREATE TRIGGER dataset_version_has_a_line BEFORE INSERT ON dataset_version
+WHEN NOT EXISTS (SELECT 1 FROM dataset_line WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'a newer version of MLOps Desktop works on this workspace: close this one'); END
+"""
+
+
 def _from_1(tables: Tables) -> None:
     """Versions can be listed without their bodies, and carry marks; aliases, contracts, watches, tombstones."""
     new = [tables.dataset_line, tables.dataset_alias, tables.dataset_tombstone, tables.contract, tables.watch]
@@ -81,18 +91,9 @@ def _from_1(tables: Tables) -> None:
             number=version.number,
             content_id=version.content_id,
             is_archived=0,
-            body=msgspec.json.encode(
-                VersionLine(
-                    dataset=version.dataset,
-                    number=version.number,
-                    content_id=version.content_id,
-                    rows=version.rows,
-                    size=version.size,
-                    created=version.created,
-                    origin=version.origin.name,
-                )
-            ),
+            body=msgspec.json.encode(line_of(version)),
         ).execute()
+    versions._meta.database.execute_sql(_NOT_BY_AN_OLDER_PROGRAM)
 
 
 _STEPS: dict[int, Callable[[Tables], None]] = {1: _from_1}

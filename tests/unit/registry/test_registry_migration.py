@@ -60,6 +60,20 @@ def test_everything_is_there_after_the_migration_and_the_copy_is_as_it_was(folde
     assert [path for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
+def test_an_older_program_that_is_open_adds_no_version_any_more(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "registry.db")) as older:
+        insert = (
+            "INSERT INTO dataset_version SELECT 'x' || id, dataset, number + 9, content_id, body FROM dataset_version"
+        )
+        registry = Registry(folder, actor="tester")
+        with pytest.raises(sqlite3.IntegrityError, match="a newer version of MLOps Desktop works on this workspace"):
+            older.execute(insert)
+    assert add(registry, "flights", "d").number == 3
+    registry.datasets.delete("flights@3", "no longer needed")
+    assert len(registry.datasets.lines()) == 3
+    registry.close()
+
+
 def test_it_happens_once_also_when_two_programs_open_at_the_same_time(folder: Path) -> None:
     found: list[int] = []
 
