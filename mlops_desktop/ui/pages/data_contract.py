@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QHBoxLayout,
-    QInputDialog,
-    QLineEdit,
-    QMenu,
-    QPushButton,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -26,128 +18,42 @@ from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.ui.pages.base import Page
 from mlops_desktop.ui.pages.data_contract_cells import Field
-from mlops_desktop.ui.pages.data_contract_head import ContractHead
-from mlops_desktop.ui.pages.data_contract_leave import LeaveSheet
-from mlops_desktop.ui.pages.data_contract_model import Draft, RulesModel
-from mlops_desktop.ui.pages.data_contract_report import HistorySheet, ReportPanel, UnsavedMark
-from mlops_desktop.ui.pages.data_contract_rules import RulesTable
-from mlops_desktop.ui.pages.data_contract_text import ContractText
-from mlops_desktop.ui.pages.data_jobs import JobBar
+from mlops_desktop.ui.pages.data_contract_leave import CloseGuard, LeaveSheet
+from mlops_desktop.ui.pages.data_contract_model import Draft
+from mlops_desktop.ui.pages.data_contract_parts import ContractParts
+from mlops_desktop.ui.pages.data_contract_report import HistorySheet
+from mlops_desktop.ui.pages.data_contract_rules import offer_columns
 from mlops_desktop.ui.pages.data_sheet import opened
 from mlops_desktop.ui.queries import contracts as queries
 from mlops_desktop.ui.queries.upkeep import CHECK, RunView
-from mlops_desktop.ui.theme import fonts
-from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.tokens import Tone
-from mlops_desktop.ui.widgets.banner import Banner
-from mlops_desktop.ui.widgets.buttons import button
-from mlops_desktop.ui.widgets.emptystate import EmptyState
-from mlops_desktop.ui.widgets.labels import ElidedLabel
 
 _TYPING_MS = 250
 _MOST_OFFERED = 30
 SAVED = "contract.saved"
 
 
-class ContractTab(QWidget):
+class ContractTab(ContractParts):
     """A tab of the Data page. `show_version` names the version that the contract is tried on.
 
     Drafts that are not saved are kept by dataset while the page lives.
     """
 
     def __init__(self, page: Page, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.page, self.bridge = page, page.bridge
+        super().__init__(page.bridge, parent)
+        self.page = page
         self._key = f"contract {id(self)}"
         self.line: VersionLine | None = None
         self.state: queries.ContractState | None = None
         self.draft: Draft | None = None
         self.judged: queries.Judged | None = None
         self._drafts: dict[str, Draft] = {}
-        self._window: QWidget | None = None
+        self._guard = CloseGuard(self, self._may_close)
         self._checked = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._judge)
-        self._make_parts()
-        self._lay_out()
         self._connect()
-
-    # What there is
-
-    def _make_parts(self) -> None:
-        self.title = ElidedLabel("", fonts.Type.BODY, fonts.SEMIBOLD)
-        self.unsaved = UnsavedMark()
-        self.form_button = _segment(self.tr("Form"))
-        self.text_button = _segment(self.tr("Text (TOML)"))
-        self.history = button(self.tr("History…"), kind="quiet", on_click=self.open_history)
-        self.check = button("", "shield", on_click=self.run_check)
-        self.save = button(self.tr("Save"), "save", "primary", self.save_draft)
-        self.message = Banner(Tone.WARNING, "", dismissible=False)
-        self.head = ContractHead()
-        self.model = RulesModel(self)
-        self.table = RulesTable(self.model)
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText(self.tr("Filter the columns"))
-        self.filter.setAccessibleName(self.tr("Filter the columns"))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setMaximumWidth(220)
-        self.count = ElidedLabel("", fonts.Type.CAPTION, secondary=True)
-        self.add = button(self.tr("Add a column"), "plus", "quiet", self._offer_columns)
-        self.text = ContractText()
-        self.job = JobBar(self.bridge)
-        self.report = ReportPanel()
-        self.empty = EmptyState()
-
-    def _lay_out(self) -> None:
-        bar = QHBoxLayout()
-        bar.setSpacing(t.SPACE_2)
-        bar.addWidget(self.title)
-        bar.addWidget(self.unsaved)
-        bar.addStretch(1)
-        both = QHBoxLayout()
-        both.setSpacing(0)
-        both.addWidget(self.form_button)
-        both.addWidget(self.text_button)
-        bar.addLayout(both)
-        for widget in (self.history, self.check, self.save):
-            bar.addWidget(widget)
-        under = QHBoxLayout()
-        under.setSpacing(t.SPACE_2)
-        under.addWidget(self.filter, 1)
-        under.addWidget(self.count, 1)
-        under.addWidget(self.add)
-        form = QWidget()
-        column = QVBoxLayout(form)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(t.SPACE_3)
-        column.addWidget(self.head)
-        column.addLayout(under)
-        column.addWidget(self.table, 1)
-        self.ways = QStackedWidget()
-        self.ways.addWidget(form)
-        self.ways.addWidget(self.text)
-        self.splitter = QSplitter(Qt.Orientation.Vertical)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.ways)
-        self.splitter.addWidget(self.report)
-        self.splitter.setStretchFactor(0, 1)
-        editor = QWidget()
-        column = QVBoxLayout(editor)
-        column.setContentsMargins(0, t.SPACE_3, 0, 0)
-        column.setSpacing(t.SPACE_3)
-        column.addLayout(bar)
-        column.addWidget(self.message)
-        column.addWidget(self.splitter, 1)
-        column.addWidget(self.job)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.empty)
-        self._stack.addWidget(editor)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._stack)
-        self.message.hide()
-        self.unsaved.hide()
 
     def _connect(self) -> None:
         group = QButtonGroup(self)
@@ -157,6 +63,10 @@ class ContractTab(QWidget):
         self.form_button.clicked.connect(self._on_form)
         self.text_button.clicked.connect(self._on_text)
         self.head.changed.connect(lambda fields: self.draft.change(**fields) if self.draft else None)
+        self.history.clicked.connect(lambda _on: self.open_history())
+        self.check.clicked.connect(lambda _on: self.run_check())
+        self.save.clicked.connect(lambda _on: self.save_draft())
+        self.add.clicked.connect(lambda _on: self._offer_columns())
         self.filter.textChanged.connect(self.model.set_filter)
         self.model.refused.connect(self._on_refused)
         self.text.textChanged.connect(self._on_typed)
@@ -210,11 +120,8 @@ class ContractTab(QWidget):
         draft = self._drafts.get(state.dataset)
         newest = state.newest
         self.check.setText(self.tr("Check {reference}").format(reference=state.reference))
-        if draft is not None and draft.is_dirty:
+        if draft is not None and (draft.is_dirty or (draft is self.draft and self.is_dirty)):
             self._edit(draft)
-            if newest is not None and draft.base is not None and newest.number > draft.base.number:
-                text = self.tr("Somebody saved {reference} meanwhile; saving makes the next one.")
-                self._say(Tone.WARNING, text.format(reference=newest.reference))
         elif newest is not None:
             if draft is None or draft.base != newest:
                 draft = self._drafts[state.dataset] = Draft(newest.contract, newest, self)
@@ -359,7 +266,11 @@ class ContractTab(QWidget):
             action = self.tr("Show") if problem.line or problem.column else ""
             self._say(Tone.CRITICAL, self._said(problem), action)
             return
-        said = list(judged.warnings)
+        said = [*judged.warnings]
+        newest = self.state.newest if self.state is not None else None
+        if newest is not None and self.draft is not None and self.draft.base not in (None, newest):
+            text = self.tr("Contract {n} was saved meanwhile; saving makes the next one.")
+            said.append(text.format(n=newest.number))
         if self.draft is not None and self.draft.loses_comments:
             said.append(self.tr("The form writes the text anew: its comments are lost when you save."))
         if said:
@@ -443,28 +354,10 @@ class ContractTab(QWidget):
             self.draft.redo()
 
     def _offer_columns(self) -> None:
-        if self.draft is None or self.state is None:
-            return
-        known = {rule.name for rule in self.draft.contract.columns}
-        free = [ColumnRule(column.name, column.type) for column in self.state.columns if column.name not in known]
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for rule in free[:_MOST_OFFERED]:
-            menu.addAction(rule.name, partial(self.add_rules, [rule]))
-        if len(free) > 1:
-            menu.addSeparator()
-            text = self.tr("All {n} without rules").format(n=f"{len(free):,}")
-            menu.addAction(text, partial(self.add_rules, free))
-        menu.addAction(self.tr("Another name…"), self._ask_name)
-        menu.popup(self.add.mapToGlobal(self.add.rect().bottomLeft()))
-
-    def _ask_name(self) -> None:
-        asking = QInputDialog(self.window())
-        asking.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        asking.setWindowTitle(self.tr("Add a column"))
-        asking.setLabelText(self.tr("Name of a column that is to come"))
-        asking.textValueSelected.connect(lambda name: self.add_rules([ColumnRule(name)]) if name.strip() else None)
-        asking.open()
+        if self.draft is not None and self.state is not None:
+            known = {rule.name for rule in self.draft.contract.columns}
+            free = [ColumnRule(column.name, column.type) for column in self.state.columns if column.name not in known]
+            offer_columns(self.add, free, self.add_rules)
 
     def add_rules(self, rules: list[ColumnRule]) -> None:
         """Give columns rules of their own, at the end."""
@@ -558,30 +451,20 @@ class ContractTab(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._window is not self.window():
-            self._window = self.window()
-            self._window.installEventFilter(self)
+        self._guard.watch(self.window())
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        is_close = event.type() == QEvent.Type.Close and watched is self._window and not self.bridge.is_closed
-        if is_close and self.draft is not None and self.state is not None and self.is_dirty:
-            event.ignore()
-            self._ask_before_closing(self.state.dataset, self.draft)
+    def _may_close(self, close: Callable[[], None]) -> bool:
+        """Whether the window may go at once; else a person is asked, and `close` follows."""
+        draft, state = self.draft, self.state
+        if draft is None or state is None or not self.is_dirty or self.bridge.is_closed:
             return True
-        return super().eventFilter(watched, event)
 
-    def _ask_before_closing(self, dataset: str, draft: Draft) -> None:
-        def close() -> None:
+        def forget() -> None:
             self.draft = None
-            self.window().close()
+            close()
 
-        sheet = LeaveSheet(self.page, dataset, can_save=self.save.isEnabled(), is_closing=True)
-        sheet.saveWanted.connect(lambda: self._save_of(dataset, draft, close))
-        sheet.discardWanted.connect(close)
+        sheet = LeaveSheet(self.page, state.dataset, can_save=self.save.isEnabled(), is_closing=True)
+        sheet.saveWanted.connect(partial(self._save_of, state.dataset, draft, forget))
+        sheet.discardWanted.connect(forget)
         opened(sheet)
-
-
-def _segment(text: str) -> QPushButton:
-    made = button(text)
-    made.setCheckable(True)
-    return made
+        return False

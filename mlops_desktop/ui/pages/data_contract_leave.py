@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtWidgets import QWidget
 
 from mlops_desktop.ui.pages.base import Page
 from mlops_desktop.ui.pages.data_sheet import Sheet
@@ -42,3 +45,30 @@ class LeaveSheet(Sheet):
     def _on_discard(self) -> None:
         self.discardWanted.emit()
         self.accept()
+
+
+class CloseGuard(QObject):
+    """Lets a window close only when nothing would be lost: `may_close` is given what closes it later."""
+
+    def __init__(self, parent: QObject, may_close: Callable[[Callable[[], None]], bool]) -> None:
+        super().__init__(parent)
+        self._may_close = may_close
+        self._window: QWidget | None = None
+
+    def watch(self, window: QWidget) -> None:
+        """Watch a window, in place of an earlier one."""
+        if self._window is not window:
+            if self._window is not None:
+                self._window.removeEventFilter(self)
+            self._window = window
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Close and watched is self._window and not self._may_close(self._close):
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))
+
+    def _close(self) -> None:
+        if self._window is not None:
+            self._window.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, QRectF, Qt
@@ -10,7 +12,9 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHeaderView,
+    QInputDialog,
     QLineEdit,
+    QMenu,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -18,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from mlops_desktop.core.contracts import ColumnRule
 from mlops_desktop.ui.pages.data_contract_cells import Field
 from mlops_desktop.ui.pages.data_contract_model import TYPES, Index, RulesModel
 from mlops_desktop.ui.theme import fonts
@@ -31,6 +36,7 @@ from mlops_desktop.ui.widgets.previewmodel import type_title
 
 _PADDING = 8
 _BOX = 14.0
+_MOST_OFFERED = 30
 _NARROWEST_NAME, _WIDEST_NAME = 96, 220
 _WIDTHS = {
     Field.TYPE: 84, Field.KEY: 48, Field.REQUIRED: 68, Field.NULLABLE: 64, Field.UNIQUE: 60, Field.MINIMUM: 92,
@@ -218,3 +224,27 @@ class RulesTable(QTableView):
                 self.rules.toggle(index)
             elif self.rules.fields[index.column()] is Field.TYPE:
                 self.edit(index)
+
+
+def offer_columns(beside: QWidget, free: list[ColumnRule], on_chosen: Callable[[list[ColumnRule]], None]) -> QMenu:
+    """Offer columns without rules, all of them, and a name to be typed, in a menu under a widget."""
+    menu = QMenu(beside)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    for rule in free[:_MOST_OFFERED]:
+        menu.addAction(rule.name, partial(on_chosen, [rule]))
+    if len(free) > 1:
+        menu.addSeparator()
+        text = beside.tr("All {n} without rules").format(n=f"{len(free):,}")
+        menu.addAction(text, partial(on_chosen, free))
+    menu.addAction(beside.tr("Another name…"), partial(_ask_name, beside, on_chosen))
+    menu.popup(beside.mapToGlobal(beside.rect().bottomLeft()))
+    return menu
+
+
+def _ask_name(beside: QWidget, on_chosen: Callable[[list[ColumnRule]], None]) -> None:
+    asking = QInputDialog(beside.window())
+    asking.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    asking.setWindowTitle(beside.tr("Add a column"))
+    asking.setLabelText(beside.tr("Name of a column that is to come"))
+    asking.textValueSelected.connect(lambda name: on_chosen([ColumnRule(name)]) if name.strip() else None)
+    asking.open()

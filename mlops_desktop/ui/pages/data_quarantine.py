@@ -250,6 +250,14 @@ class QuarantineTab(QWidget):
         self._stack.setCurrentIndex(1)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether what is on screen is the whole of the newest answer."""
+        if self._stack.currentIndex() == 0:
+            return self.empty.kind != "loading"
+        chosen = self.chosen
+        return self.shown is not None and chosen is not None and self.shown.reference == chosen.reference
+
+    @property
     def chosen(self) -> queries.PutAside | None:
         rows = self.versions.selected_rows()
         return self.aside[rows[0]] if rows and rows[0] < len(self.aside) else None
