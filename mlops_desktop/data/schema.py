@@ -79,7 +79,8 @@ def check_names(names: list[str], where: str = "The table") -> None:
     unnamed = [str(position) for position, name in enumerate(names, 1) if not name.strip()]
     if unnamed:
         raise InvalidInput(
-            f"{where} has no name for column {', '.join(unnamed)}.", hint="Give every column a name in the header."
+            f"{where} has no name for column {', '.join(unnamed)}.",
+            hint="Give every column a name in the header, or say how many rows to skip before it.",
         )
     repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if repeated:

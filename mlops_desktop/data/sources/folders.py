@@ -48,6 +48,8 @@ def _open_files(
     kind: str, name: str, root: Path, pattern: str, options: ReadOptions, hints: pa.Schema | None, progress: Progress
 ) -> Source:
     found = {path.relative_to(root).as_posix(): path for path in _glob(root, pattern)}
+    if not found and kind == "files":
+        raise InvalidInput(f"No file fits the pattern {name}.", hint="Check the folder and the pattern.")
     inner = msgspec.structs.replace(options, member="")
     selection = selected(list(found), name, inner, format_of)
     paths = [found[each] for each in selection.chosen]

@@ -35,7 +35,8 @@ def selected(names: Sequence[str], where: str, options: ReadOptions, format_of: 
     chosen = [name for name in readable if _matches(name, options.member)]
     if not chosen:
         wanted = f"no file like {options.member!r}" if options.member else "no file that can be read"
-        raise InvalidInput(f"{where} holds {wanted}; {_listed(ordered)}.", hint="Choose another file or pattern.")
+        there = f", only {_listed(ordered)}" if ordered else ""
+        raise InvalidInput(f"{where} holds {wanted}{there}.", hint="Choose another file or pattern.")
     formats = sorted({format_of(name) for name in chosen})
     if len(formats) > 1 and not options.format:
         raise InvalidInput(
@@ -63,7 +64,5 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _listed(names: Sequence[str]) -> str:
-    if not names:
-        return "it is empty"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -14,6 +14,7 @@ _MYSQL_REFUSED = frozenset({1044, 1045, 1130, 1698, 1862})
 _MYSQL_QUERY = frozenset({1052, 1054, 1064, 1142, 1143, 1146, 1305, 1792})
 _SQLITE_QUERY = ("no such", "syntax error", "ambiguous", "misuse", "unrecognized", "incomplete input", "readonly",
                  "wrong number of arguments", "not authorized", "bindings")  # fmt: skip
+_NOISE = " (timeout is None and source_address is None)"  # which pg8000 says of every connection that fails
 _SQLITE_DAMAGE = ("not a database", "malformed")
 
 
@@ -46,7 +47,7 @@ def _said(cause: Any) -> str:
     reason = cause.__cause__ or cause.__context__
     if isinstance(reason, OSError) and str(reason) not in text:
         text = f"{text} ({reason})"
-    return text.strip().rstrip(".")
+    return text.replace(_NOISE, "").strip().rstrip(".")
 
 
 def _state(cause: Any) -> str:

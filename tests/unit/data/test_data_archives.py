@@ -134,7 +134,7 @@ def test_a_pattern_chooses_members_in_folders_too(tmp_path: Path):
     path = packed(tmp_path / "t.zip", {"a/1.csv": b"n\n1\n", "b/2.csv": b"n\n2\n", "b/3.csv": b"n\n3\n"})
     assert read_source(path, ReadOptions(member="b/*"))["n"].to_pylist() == [2, 3]
     assert read_source(path, ReadOptions(member="3.csv"))["n"].to_pylist() == [3]
-    with pytest.raises(InvalidInput, match=r"t\.zip holds no file like 'x\*'; a/1\.csv, b/2\.csv"):
+    with pytest.raises(InvalidInput, match=r"t\.zip holds no file like 'x\*', only a/1\.csv, b/2\.csv"):
         open_source(path, ReadOptions(member="x*"))
 
 
@@ -148,9 +148,9 @@ def test_what_systems_put_into_archives_is_left_out_and_the_rest_is_named(tmp_pa
 
 
 def test_an_archive_without_a_table_says_what_it_holds(tmp_path: Path):
-    with pytest.raises(InvalidInput, match=r"t\.zip holds no file that can be read; inner\.zip, notes\.md"):
+    with pytest.raises(InvalidInput, match=r"t\.zip holds no file that can be read, only inner\.zip, notes\.md"):
         open_source(packed(tmp_path / "t.zip", {"inner.zip": b"PK", "notes.md": b"x"}))
-    with pytest.raises(InvalidInput, match=r"e\.zip holds no file that can be read; it is empty"):
+    with pytest.raises(InvalidInput, match=r"e\.zip holds no file that can be read\."):
         open_source(packed(tmp_path / "e.zip", {}))
 
 
