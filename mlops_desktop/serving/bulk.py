@@ -9,7 +9,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mlops_desktop.core.models import Signature
-from mlops_desktop.serving.decisions import decide
 from mlops_desktop.serving.frames import BulkJob, BulkResult, JobResult
 from mlops_desktop.serving.gateway.calls import LARGEST_BYTES, Answer, Call, Codec, Encoded
 from mlops_desktop.serving.gateway.checks import columns_in_order
@@ -19,16 +18,27 @@ from mlops_desktop.serving.gateway.invocations import InvocationsCodec
 from mlops_desktop.serving.gateway.plain import PlainCodec
 from mlops_desktop.serving.gateway.v2 import V2Codec
 from mlops_desktop.serving.log_tables import log_table
-from mlops_desktop.serving.predictors import Predictor, result_of, tensors
+from mlops_desktop.serving.outcomes import Outcome, outcome_of
+from mlops_desktop.serving.predictors import Predictor, tensors
+
+
+class _WithoutPandas:
+    """Keeps pandas out of workers that do without scikit-learn: pyarrow imports it when it first meets an array."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        del path, target
+        if name == "pandas":
+            raise ModuleNotFoundError("This process does without pandas.", name=name)
+
 
 _CODECS: dict[str, Codec] = {codec.name: codec for codec in (PlainCodec(), V2Codec(), InvocationsCodec())}
 
 
 def run_bulk(job: BulkJob, predictor: Predictor, signature: Signature) -> JobResult:
     """Answer a request as a whole. What is wrong with it is an answer too, under the status of an error."""
-    if "sklearn" not in sys.modules:
-        # pyarrow imports pandas as soon as it meets an array; a worker without scikit-learn has no use for it.
-        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    if "pandas" not in sys.modules and "sklearn" not in sys.modules and _WithoutPandas not in sys.meta_path:
+        sys.meta_path.insert(0, _WithoutPandas)
     try:
         return _run(job, predictor, signature)
     except HttpError as problem:
@@ -43,16 +53,12 @@ def _run(job: BulkJob, predictor: Predictor, signature: Signature) -> JobResult:
     job.form.features = tuple(feature.name for feature in signature.features)
     call = codec.decode(_body(job), job.form)
     features, arrays = _inputs(call, signature, predictor, job)
-    result = result_of(predictor.predict_arrays(arrays))
-    if result.error:
-        return result
-    predictions = decide(signature, job.threshold, result.scores, result.picks)
-    answer = Answer(
-        job.id, call.client_id, job.model, job.endpoint, job.version, job.role,
-        result.scores, predictions, signature.classes, result.probabilities,
-    )  # fmt: skip
-    encoded = _encoded(codec, answer, call, job)
-    table = log_table(features, answer, call.entity_ids, job.redaction, job.key) if job.is_logged else b""
+    outcome = outcome_of(predictor.predict_arrays(arrays), signature, job.threshold)
+    bad_row = outcome.first_bad_row
+    if bad_row is not None:
+        return JobResult([], [], f"The model gave no finite number for row {bad_row}.")
+    encoded = _encoded(codec, outcome, call, job)
+    table = log_table(features, outcome, call.entity_ids, job.redaction, job.key) if job.is_logged else b""
     bulk = BulkResult(
         200, call.rows, call.client_id, memoryview(encoded.content), encoded.content_type, encoded.headers or {},
         memoryview(table),
@@ -84,12 +90,16 @@ def _inputs(
     return features, arrays
 
 
-def _encoded(codec: Codec, answer: Answer, call: Call, job: BulkJob) -> Encoded:
+def _encoded(codec: Codec, outcome: Outcome, call: Call, job: BulkJob) -> Encoded:
     if codec.name == PlainCodec.name and job.form.wants_arrow:
         from mlops_desktop.serving.gateway.table_answers import encode_table
 
-        encoded = encode_table(answer, job.form)
+        encoded = encode_table(outcome, job)
     else:
+        answer = Answer(
+            job.id, call.client_id, job.model, job.endpoint, job.version, job.role, outcome.scores.tolist(),
+            outcome.predictions, outcome.classes, outcome.probabilities.ravel().tolist(),
+        )  # fmt: skip
         encoded = codec.encode(answer, call, job.form)
     if job.form.compress and len(encoded.content) >= SMALLEST_BYTES:
         encoded.content = compressed(encoded.content, job.form.compress)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlops_desktop.serving.gateway.calls import Answer
+from mlops_desktop.serving.outcomes import Outcome
 from mlops_desktop.serving.redaction import Redaction, Redactor
 
 _FEATURE = "feature."
 
 
 def log_table(
-    features: dict[str, Any], answer: Answer, entity_ids: list[str] | None, redaction: dict[str, str], key: bytes
+    features: dict[str, Any], outcome: Outcome, entity_ids: list[str] | None, redaction: dict[str, str], key: bytes
 ) -> bytes:
     """The columns of a record as an Arrow stream. `features` are pyarrow arrays or lists; `redaction` says how
     columns are redacted first.
@@ -21,8 +21,8 @@ def log_table(
     redactor = Redactor({name: Redaction(how) for name, how in redaction.items()}, key)
     hidden = redactor.features({name: _as_list(features[name]) for name in redaction if name in features})
     columns = {_FEATURE + name: _as_array(hidden.get(name, values)) for name, values in features.items()}
-    columns["score"] = pa.array(answer.scores, pa.float64())
-    columns["prediction"] = pa.array(answer.predictions)
+    columns["score"] = pa.array(outcome.scores)
+    columns["prediction"] = prediction_array(outcome)
     kept_ids = redactor.entity_ids(entity_ids)
     if kept_ids is not None:
         columns["entity"] = pa.array(kept_ids, pa.string())
@@ -32,6 +32,15 @@ def log_table(
         writer.write_table(table)
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def prediction_array(outcome: Outcome) -> Any:
+    """Predictions as a pyarrow array: each class once and its index per row, or a regression's values."""
+    import pyarrow as pa
+
+    if not outcome.classes:
+        return pa.array(outcome.scores)
+    return pa.DictionaryArray.from_arrays(pa.array(outcome.picks), pa.array(list(outcome.classes)))
 
 
 def _as_list(values: Any) -> list[Any]:
