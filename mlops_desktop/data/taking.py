@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +18,7 @@ from mlops_desktop.data.contracts.examine import is_typed
 from mlops_desktop.data.contracts.quarantine import SUFFIX
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.sources import Restarted
-from mlops_desktop.data.store import Staged, latest, record_version, stage_version, time_column_of
+from mlops_desktop.data.store import Rows, Staged, latest, record_version, stage_version, time_column_of
 from mlops_desktop.registry import Registry
 
 
@@ -39,13 +38,6 @@ class Ingested(Struct, frozen=True):
     report: ContractReport | None = None
     outcome: str = "stored"
     warnings: tuple[str, ...] = ()
-
-
-class _Rows(Protocol):
-    @property
-    def schema(self) -> pa.Schema: ...
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
 
 class Taken(Struct, frozen=True):
@@ -78,7 +70,7 @@ class Taking:
         self._before = latest(registry, dataset)
         self._started = time.monotonic()
 
-    def take(self, rows: _Rows, total: int, origin: Callable[[], Origin]) -> Taken:
+    def take(self, rows: Rows, total: int, origin: Callable[[], Origin]) -> Taken:
         """Store the rows; `origin` is asked once they are all read."""
         paced = _Paced(rows, total, self._origin.size, self._progress)
         if self._contract is None:
@@ -115,7 +107,7 @@ class Taking:
         outcome = "quarantined" if version is None else "repeated" if is_repeat else "stored"
         return Ingested(version, aside, taken.report, outcome, (*warnings, *_warnings(taken.report, aside)))
 
-    def _restarting(self, rows: _Rows, paced: _Paced, total: int, origin: Callable[[], Origin]) -> Staged:
+    def _restarting(self, rows: Rows, paced: _Paced, total: int, origin: Callable[[], Origin]) -> Staged:
         while True:
             try:
                 staged = stage_version(
@@ -170,7 +162,7 @@ class Taking:
 class _Paced:
     """Rows that are counted as they are read, and a progress that says how many there were and how fast."""
 
-    def __init__(self, rows: _Rows, total: int, size: int, progress: Progress) -> None:
+    def __init__(self, rows: Rows, total: int, size: int, progress: Progress) -> None:
         self._rows = rows
         self._total = total
         self._size = size
