@@ -21,6 +21,8 @@ from msgspec import Struct
 from mlops_desktop.serving.config import AutoscalerSpec
 from mlops_desktop.serving.figures import ScalingDecision
 
+_EARLY, _IN_TIME = 0.2, 0.9
+
 
 class _Sample(Struct, frozen=True):
     """The average load in the `seconds` before `end`."""
@@ -55,9 +57,15 @@ class Autoscaler:
         """The last worker goes for want of requests alone."""
         return max(1, self.spec.min_workers) if self.wanted else self.spec.min_workers
 
-    def is_due(self, now: float) -> bool:
-        """Whether it is time for a tick; a little early is in time, as whoever asks does so in steps."""
-        return now - self._ticked >= 0.9 * self.spec.tick_seconds
+    def is_due(self, now: float, level: int) -> bool:
+        """Whether it is time for a tick: a little early is in time, as whoever asks does so in steps.
+
+        It comes earlier still where `level`, the requests there are now, would be reason for panic if they stayed.
+        """
+        waited, spec = now - self._ticked, self.spec
+        most = spec.panic_threshold * spec.planned * max(1, self.wanted)
+        is_spike = level > most and self.wanted < spec.max_workers
+        return waited >= (_EARLY if is_spike else _IN_TIME) * spec.tick_seconds
 
     def follow(self, spec: AutoscalerSpec, at: float) -> ScalingDecision | None:
         """Go by another spec from now on; only what it forbids is changed at once."""

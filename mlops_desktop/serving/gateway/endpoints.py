@@ -18,7 +18,7 @@ from mlops_desktop.serving.logwriter import LogWriter
 from mlops_desktop.serving.redaction import Redaction, Redactor, read_key
 
 DRAIN_SECONDS = 30.0
-_SLOWEST_TICK = 1.0
+_SLOWEST_TICK = 0.5
 
 
 class LiveEndpoint:
@@ -149,7 +149,7 @@ class Endpoints:
     @property
     def tick_seconds(self) -> float:
         """How long to wait between ticks; well within what the fastest autoscaler asks for."""
-        wanted = (live.config.serving.autoscaler.tick_seconds / 2 for live in self._live.values())
+        wanted = (live.config.serving.autoscaler.tick_seconds / 4 for live in self._live.values())
         return min([_SLOWEST_TICK, *wanted])
 
     def tick(self, now: float) -> None:

@@ -150,9 +150,12 @@ class VersionPool:
             batch.append(self._queue.popleft())
         return batch
 
+    @property
+    def _level(self) -> int:
+        return len(self._queue) + self._working if self._counts_working else len(self._queue)
+
     def _note_load(self) -> None:
-        level = len(self._queue) + self._working if self._counts_working else len(self._queue)
-        self._gauge.set(level, time.monotonic())
+        self._gauge.set(self._level, time.monotonic())
 
     # scaling
 
@@ -170,7 +173,7 @@ class VersionPool:
         """Look after queue and workers, and decide on their number when it is time; `now` is monotonic, in seconds."""
         self._expire()
         self._crew.watch()
-        if not self.failure and self._was_ready and self._autoscaler.is_due(now):
+        if not self.failure and self._was_ready and self._autoscaler.is_due(now, self._level):
             load = self._gauge.take(now)
             self._carry_out(self._autoscaler.tick(now, load, self._crew.ready, time.time()))
 

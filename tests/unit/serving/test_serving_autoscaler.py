@@ -77,6 +77,15 @@ def test_a_tenfold_spike_is_answered_at_the_next_tick_and_in_panic_nothing_falls
     assert all(after >= before // 2 for before, after in simulation.changes)
 
 
+def test_a_spike_is_looked_at_before_the_next_tick() -> None:
+    scaler = Autoscaler(SPEC, 0.0)
+    assert scaler.tick(2.0, 5.0, 1, 0.0) is None
+    assert not scaler.is_due(2.5, 14) and not scaler.is_due(2.3, 50) and scaler.is_due(2.5, 50)
+    decision = scaler.tick(2.5, 50.0, 1, 0.0)
+    assert decision is not None and decision.is_panic and decision.after == 2
+    assert scaler.is_due(4.4, 0)
+
+
 def test_down_goes_by_half_at_most() -> None:
     simulation = Simulation(msgspec.structs.replace(SPEC, stable_seconds=6.0))
     simulation.run(60, 210.0)
