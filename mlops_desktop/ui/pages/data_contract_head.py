@@ -23,10 +23,10 @@ class ContractHead(QWidget):
     """Shows a contract's table rules and lets a person change them.
 
     Signals:
-        changed(dict): fields of the contract with their new values.
+        changed(dict): fields of the contract with their new values (a Python object: Qt would make texts of enums).
     """
 
-    changed = Signal(dict)
+    changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

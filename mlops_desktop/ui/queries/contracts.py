@@ -22,6 +22,7 @@ QUARANTINE = ".quarantine"
 _WHERE = "The contract"
 _HEADING = re.compile(r"\s*\[(?!\[).*\]\s*(#.*)?")
 _KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')\s*=")
+_UNKNOWN = re.compile(r"unknown field `(.+)`")
 _NO_FRACTION = re.compile(r"\.0+(?=Z?$)")
 _TOML_LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -108,8 +109,12 @@ def _located(text: str, error: AppError) -> Problem:
     said = words[:1].upper() + words[1:] if not error.message.startswith(f"{_WHERE}, ") else words
     if at := _TOML_LINE.search(error.message):
         return Problem(said, error.hint, int(at[1]))
+    if "(at end of document)" in error.message:
+        return Problem(said, error.hint, len(text.splitlines()))
     found = [(path, line) for path, line in _keys_of(text) if _begins(words, ".".join(path))]
     path, line = max(found, key=lambda each: len(".".join(each[0])), default=((), 0))
+    if unknown := _UNKNOWN.search(words):
+        line = dict(_keys_of(text)).get((*path, unknown[1]), line)
     is_column = len(path) > 1 and path[0] == "columns"
     rule = words.removeprefix(".".join(path[:2])).strip(".").partition(":")[0] if is_column else ""
     more = _allowed(path[-1] if path else "") if "Invalid enum value" in words else ""
