@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -62,13 +63,17 @@ class FeedbackRequest(Struct):
 
 _predict_decoder = msgspec.json.Decoder(PredictRequest)
 _feedback_decoder = msgspec.json.Decoder(FeedbackRequest)
+_TEXT_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\b(?:NaN|Infinity)\b')
 _encoder = msgspec.json.Encoder()
 
 
 def decode_json(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
-    """Decode a client's JSON; whatever is wrong with it becomes an `HttpError` 400."""
+    """Decode a client's JSON; whatever is wrong with it becomes an `HttpError` 400.
+
+    `NaN` and `Infinity`, which Python's and MLflow's clients write though JSON has neither, count as null.
+    """
     try:
-        return decoder.decode(body)
+        return _decoded(decoder, body)
     except msgspec.ValidationError as problem:
         raise HttpError(400, f"The body is not what is expected here: {problem}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -79,6 +84,16 @@ def decode_json(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) ->
 
 _JSON_TYPES = frozenset(["", JSON_TYPE, "text/json", "text/plain", "application/x-www-form-urlencoded"])
 """What is taken as JSON: also what curl says when it is not told otherwise."""
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = _TEXT_OR_NAN.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", bytes(body))
+        return decoder.decode(mended)
 
 
 class PlainCodec:
