@@ -72,6 +72,7 @@ def archive(
         sha256 = _checked(temporary, version, part_of(progress, 0.6, 1.0))
         size = temporary.stat().st_size
         temporary.replace(target)
+        _sync_folder(target.parent)  # a collection may free the rows in the workspace at once
         try:
             with registry.transaction():
                 check_unneeded(registry, version.reference)
@@ -144,6 +145,16 @@ def _write(registry: Registry, version: DatasetVersion, marks: Marks, path: Path
             file.writestr(_SUMS, "\n".join(sums) + "\n")
         raw.flush()
         os.fsync(raw.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a name in a folder survive a loss of power, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _checked(path: Path, version: DatasetVersion, progress: Progress) -> str:
