@@ -12,7 +12,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.core.errors import AppError
-from mlops_desktop.ui.bridge import Bridge, WorkspaceFacts
+from mlops_desktop.ui.bridge import Bridge, Query, WorkspaceFacts
 from mlops_desktop.ui.catalogue import BY_KEY, PAGES, make_page
 from mlops_desktop.ui.import_news import ImportNews
 from mlops_desktop.ui.pages.base import Page
@@ -35,6 +35,7 @@ JOBS_MS = 400
 _DRAWER_HEIGHT = 220
 _NARROW = 1280
 _REMEMBERED = 50
+_UNDO = "undo/"
 
 
 class WorkspaceView(QWidget):
@@ -61,6 +62,7 @@ class WorkspaceView(QWidget):
         self.banners: dict[str, Banner] = {}
         self._history: list[str] = []
         self._position = -1
+        self._undos: dict[str, Query | None] = {}
         self._is_fitting = False
         self.setAcceptDrops(True)
         self._lay_out()
@@ -108,7 +110,7 @@ class WorkspaceView(QWidget):
         self.drawer.closed.connect(self.toggle_jobs)
         self.drawer.cancelRequested.connect(self._on_cancel)
         self.drawer.logRequested.connect(lambda run: self.open(f"pipelines/{run}"))
-        self.toasts.targetRequested.connect(self.open)
+        self.toasts.targetRequested.connect(self._on_toast)
         self.waiting.actionTriggered.connect(self.closeRequested.emit)
         self.bridge.opened.connect(self._on_opened)
         self.bridge.unopenable.connect(self._on_unopenable)
@@ -153,6 +155,18 @@ class WorkspaceView(QWidget):
     def _on_problem(self, error: AppError) -> None:
         self.notices.post(Level.ERROR, error.message, detail=error.hint)
 
+    def _offer_undo(self, text: str, undo: Query) -> None:
+        target = f"{_UNDO}{len(self._undos)}"
+        self._undos[target] = undo
+        self.notices.post(Level.SUCCESS, text, action=self.tr("Undo"), target=target)
+
+    def _on_toast(self, target: str) -> None:
+        if not target.startswith(_UNDO):
+            self.open(target)
+        elif (undo := self._undos.get(target)) is not None:
+            self._undos[target] = None
+            self.bridge.do(undo, self.tr("Undone"))
+
     def _ask_alerts(self) -> None:
         self.bridge.ask("open alerts", open_alerts, lambda count: self.rail.set_badge("alerts", count))
 
@@ -196,6 +210,7 @@ class WorkspaceView(QWidget):
         if key not in self.pages:
             page = make_page(key, self.bridge, self.preferences)
             page.openRequested.connect(self.open)
+            page.undoOffered.connect(self._offer_undo)
             page.loaded.connect(lambda: self._on_loaded(page))
             self.pages[key] = page
             self.stack.addWidget(page)

@@ -72,23 +72,6 @@ def test_the_one_action_of_an_empty_page_leads_on(empty: Path, open_view: OpenVi
     assert view.current is view.page("serving")
 
 
-def test_a_page_that_cannot_be_read_says_so_and_can_be_tried_again(
-    flights: Path, open_view: OpenView, qtbot: QtBot
-) -> None:
-    view = open_view(flights)
-    page = shown(qtbot, view, "data")
-    workspace = Workspace(flights)
-    version = workspace.registry.datasets.get("flights@1")
-    workspace.close()
-    stored = flights / "objects" / version.profile[:2] / version.profile[2:]
-    stored.chmod(0o644)
-    stored.write_bytes(b"{}")
-    with qtbot.waitSignal(view.bridge.problem) as problem:
-        page.open_target("flights@1")
-    assert "damaged" in problem.args[0].message
-    assert [toast.notice.text for toast in view.toasts.toasts] == [problem.args[0].message]
-
-
 def test_a_hidden_page_waits_until_it_is_shown_to_read_again(flights: Path, open_view: OpenView, qtbot: QtBot) -> None:
     view = open_view(flights)
     alerts = shown(qtbot, view, "alerts")
@@ -176,16 +159,6 @@ def test_the_lit_step_follows_from_what_is_recorded(days: int, step: str, tmp_pa
     expected = "traffic" if step == "drift" else step  # the alert of day 74 led to a version on day 75
     assert found.lifecycle.current == expected
     assert {"data", "train"} <= found.lifecycle.done
-
-
-def test_rows_of_a_version_are_shown_page_by_page(story: Path, open_view: OpenView, qtbot: QtBot) -> None:
-    view = open_view(story)
-    page = shown(qtbot, view, "data")
-    page.tabs.setCurrentWidget(page.rows_tab)
-    qtbot.waitUntil(lambda: page.rows is not None and page.rows.model.total == 200, timeout=20_000)
-    assert not page.earlier.isEnabled()
-    qtbot.mouseClick(page.later, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.span.text().startswith("Rows 201 to 400"), timeout=20_000)
 
 
 def test_two_runs_are_compared_by_what_differs(story: Path) -> None:

@@ -312,8 +312,10 @@ def test_no_page_loads_the_libraries_that_train(story: Path) -> None:
         "wait_until(lambda: view.facts is not None)\n"
         "for info in PAGES:\n"
         "    view.open(info.key); page = view.page(info.key); wait_until(lambda: page.is_settled)\n"
-        "data = view.page('data'); view.open('data'); data.tabs.setCurrentWidget(data.rows_tab)\n"
-        "wait_until(lambda: data.rows is not None)\n"
+        "from mlops_desktop.ui.pages.data import TABS\n"
+        "data = view.page('data'); view.open('data')\n"
+        "for tab in TABS:\n"
+        "    data.show_tab(tab.key); wait_until(lambda: data.is_settled)\n"
         "heavy = ('sklearn', 'onnxruntime', 'pandas', 'skl2onnx', 'river', 'scipy.stats')\n"
         "print(json.dumps([name for name in heavy if name in sys.modules])); window.close()"
     )

@@ -36,6 +36,7 @@ class Page(QWidget):
     Signals:
         openRequested(str): another page, with what to show there: `alerts/3`, `models/late-arrival@2`.
         loaded: a view model is on screen.
+        undoOffered(str, Query): what was done, in words for a toast, and the deed that takes it back.
     """
 
     key: ClassVar[str] = ""
@@ -45,6 +46,7 @@ class Page(QWidget):
 
     openRequested = Signal(str)
     loaded = Signal()
+    undoOffered = Signal(str, object)
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)

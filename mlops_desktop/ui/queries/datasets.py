@@ -1,77 +1,133 @@
-"""Datasets, their versions, profiles, and pages of rows."""
+"""Datasets, the versions of one, and what is known of a version besides its rows."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
-from mlops_desktop.core.datasets import DatasetVersion, Profile
+from mlops_desktop.core.datasets import Attempt, DatasetVersion, Profile, VersionLine
+from mlops_desktop.core.events import DatasetContractChecked
 from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.governance.lineage import Lineage
 from mlops_desktop.workspace import Workspace
 
-PAGE_ROWS = 200
+MOST_ATTEMPTS = 1_000
+_MOST_CHECKS = 20_000
 
 
 @dataclass(frozen=True)
 class DatasetList:
-    """Each dataset's versions, newest first."""
+    """The latest version of each dataset, by name, and datasets all of whose versions are archived."""
 
-    datasets: dict[str, tuple[DatasetVersion, ...]]
+    newest: tuple[VersionLine, ...]
+    archived: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class DatasetDetail:
-    """A version with its profile; `added` and `removed` are columns against the version before."""
+class Check:
+    """How the rows of a version stood against the contract when they came: `kept`, `accepted` or `quarantined`."""
 
-    version: DatasetVersion
-    profile: Profile
-    before: DatasetVersion | None
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
+    outcome: str
+    bad_rows: int
+    quarantine: str = ""
+
+
+@dataclass(frozen=True)
+class Use:
+    """How many runs learned from a version, and the models that were registered from it."""
+
+    runs: int
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class RowPage:
-    """Rows `offset` to `offset + len(rows)` of `total`. Cells are what Python makes of them."""
+class Timeline:
+    """The versions of a dataset, newest first; `changes` are their rows less those of the next older one."""
 
-    reference: str
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    offset: int
-    total: int
+    dataset: str
+    lines: tuple[VersionLine, ...]
+    changes: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TimelineMarks:
+    """What stands beside some of the versions of a timeline, by reference."""
+
+    checks: dict[str, Check]
+    uses: dict[str, Use]
+
+
+@dataclass(frozen=True)
+class ProfiledVersion:
+    """A version with its profile."""
+
+    version: DatasetVersion
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A version with what made it and what used it; `before` is the next older version that there is."""
+
+    version: DatasetVersion
+    lineage: Lineage
+    before: DatasetVersion | None
 
 
 def dataset_list(workspace: Workspace) -> DatasetList:
     datasets = workspace.registry.datasets
-    return DatasetList({name: tuple(datasets.versions(name)) for name in datasets.names()})
+    newest = tuple(datasets.newest())
+    listed = {line.dataset for line in newest}
+    return DatasetList(newest, tuple(name for name in datasets.names(include_archived=True) if name not in listed))
 
 
-def dataset_detail(workspace: Workspace, reference: str) -> DatasetDetail:
+def timeline(workspace: Workspace, dataset: str, include_archived: bool = False) -> Timeline:
+    lines = tuple(workspace.registry.datasets.lines(dataset, include_archived=include_archived))
+    changes = [line.rows - before.rows for line, before in pairwise(lines)]
+    return Timeline(dataset, lines, (*changes, None) if lines else ())
+
+
+def timeline_marks(workspace: Workspace, dataset: str) -> TimelineMarks:
+    """Outcomes of the contract, runs and models of all versions of a dataset, in three questions."""
     registry = workspace.registry
-    version = registry.datasets.get(reference)
-    profile = read_profile(registry, version)
-    before = registry.datasets.get(f"{version.dataset}@{version.number - 1}") if version.number > 1 else None
-    names, names_before = set(version.schema.names), set(before.schema.names if before else version.schema.names)
-    return DatasetDetail(
-        version, profile, before, tuple(sorted(names - names_before)), tuple(sorted(names_before - names))
-    )
+    events = registry.journal.newest(_MOST_CHECKS, kinds=[DatasetContractChecked.kind], name=dataset)
+    checks = {
+        event.subject: Check(event.payload["outcome"], event.payload["bad_rows"], event.payload["quarantine"])
+        for event in reversed(events)
+    }
+    runs = Counter(run.dataset_version for run in registry.runs.all(limit=100_000))
+    models: dict[str, list[str]] = {}
+    for version in (version for model in registry.models.names() for version in registry.models.versions(model)):
+        models.setdefault(version.dataset_version, []).append(version.reference)
+    prefix = f"{dataset}@"
+    used = {reference for reference in (*runs, *models) if reference.startswith(prefix)}
+    return TimelineMarks(checks, {each: Use(runs[each], tuple(models.get(each, ()))) for each in used})
 
 
-def row_page(workspace: Workspace, reference: str, offset: int) -> RowPage:
-    from mlops_desktop.data.read import preview
+def version_line(workspace: Workspace, reference: str) -> VersionLine:
+    """The line of a version by any way of naming it. Raises `NotFound`, `InvalidInput`."""
+    return workspace.registry.datasets.line(reference)
 
+
+def profiled(workspace: Workspace, reference: str) -> ProfiledVersion:
+    """Raises `NotFound` or `Damaged`."""
     version = workspace.registry.datasets.get(reference)
-    table = preview(workspace.registry, version, offset, PAGE_ROWS)
-    columns = [_plain(table.column(name)) for name in table.column_names]
-    rows = list(zip(*columns, strict=True)) if columns else []
-    return RowPage(reference, tuple(table.column_names), rows, offset, version.rows)
+    return ProfiledVersion(version, read_profile(workspace.registry, version))
 
 
-def _plain(column: Any) -> list[Any]:
-    """Python values; times as text, because Arrow would import pandas to convert them."""
-    import pyarrow as pa
+def traced(workspace: Workspace, reference: str) -> Traced:
+    """Raises `NotFound` or `Damaged`."""
+    datasets = workspace.registry.datasets
+    version = datasets.get(reference)
+    lines = datasets.lines(version.dataset, include_archived=True)
+    older = next((line.reference for line in lines if line.number < version.number), "")
+    return Traced(version, workspace.data.lineage(version.reference), datasets.get(older) if older else None)
 
-    if pa.types.is_temporal(column.type):
-        unzoned = column.cast(pa.timestamp("s")) if pa.types.is_timestamp(column.type) else column
-        return list(unzoned.cast(pa.string()).to_pylist())
-    return list(column.to_pylist())
+
+def attempts(workspace: Workspace, dataset: str) -> tuple[Attempt, ...]:
+    return tuple(workspace.data.attempts(dataset, MOST_ATTEMPTS))
+
+
+def aliases_of(workspace: Workspace, dataset: str) -> dict[str, int]:
+    return workspace.data.aliases(dataset)

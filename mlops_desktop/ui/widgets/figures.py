@@ -32,6 +32,13 @@ def compact(value: float | None) -> str:
     return f"{value:.3g}".replace("-", MINUS)
 
 
+def data_size(number: float | None) -> str:
+    """Bytes: `12 B`, `1.23 MB`."""
+    if number is None or math.isnan(number):
+        return NO_VALUE
+    return f"{compact(number)}{'' if number >= _PREFIXES[-1][0] * 0.9995 else ' '}B"
+
+
 def percent(share: float | None, decimals: int = 1) -> str:
     """A share in [0, 1] as per cent, with a no-break space before the sign."""
     return NO_VALUE if share is None or math.isnan(share) else f"{fixed(share * 100, decimals)}\N{NO-BREAK SPACE}%"

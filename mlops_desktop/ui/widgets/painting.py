@@ -14,6 +14,7 @@ CHIP_HEIGHT = 22
 _CHIP_SHAPE = 9.0
 _CHIP_PADDING = 8.0
 _CHIP_GAP = 6.0
+_NOTABLE_SHARE = 0.1
 
 
 def paint_box(painter: QPainter, rect: QRectF, fill: str, border: str = "", radius: float = RADIUS) -> None:
@@ -79,3 +80,18 @@ def paint_chip(painter: QPainter, rect: QRectF, style: StatusStyle, text: str, t
     paint_shape(painter, style.shape, shape, colours.text)
     words = rect.adjusted(_CHIP_PADDING + _CHIP_SHAPE + _CHIP_GAP, 0, -_CHIP_PADDING + 1, 0)
     paint_text(painter, words, text, colours.text, chip_font())
+
+
+def paint_share(painter: QPainter, rect: QRectF, share: float | None, text: str, tokens: Tokens) -> None:
+    """A share in [0, 1] as a bar, and in figures at its right; orange from 0.1 on, as drift is shown."""
+    font = chip_font()
+    figures = text_width("0.000", font) + 8
+    track = QRectF(rect.left(), rect.center().y() - 3, max(rect.width() - figures, 8), 6)
+    paint_text(painter, rect, text, tokens.text if share else tokens.secondary, font, Qt.AlignmentFlag.AlignRight)
+    if share is None or share != share:  # noqa: PLR0124 - only NaN differs from itself
+        return
+    paint_box(painter, track, tokens.neutral.fill, radius=3)
+    filled = track.width() * min(share, 1.0)
+    if filled > 0:
+        colour = tokens.questioned if share >= _NOTABLE_SHARE else tokens.baseline
+        painter.fillRect(QRectF(track.left(), track.top(), max(filled, 2), track.height()), QColor(colour))

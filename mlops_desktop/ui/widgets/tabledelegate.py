@@ -18,6 +18,7 @@ from mlops_desktop.ui.widgets.painting import (
     paint_chip,
     paint_focus_ring,
     paint_hairline,
+    paint_share,
     paint_text,
 )
 from mlops_desktop.ui.widgets.tablemodel import SPEC_ROLE, VALUE_ROLE, ColumnSpec, Kind
@@ -74,6 +75,8 @@ class CellDelegate(QStyledItemDelegate):
             paint_chip(painter, QRectF(rect.left(), top, width, CHIP_HEIGHT), style, text, tokens)
         elif spec.kind is Kind.SPARKLINE:
             paint_sparkline(painter, rect.adjusted(0, 4, 0, -4), value, tokens)
+        elif spec.kind is Kind.BAR:
+            paint_share(painter, rect, value, spec.text(value), tokens)
         elif spec.kind is Kind.HISTOGRAM:
             paint_histogram(painter, rect.adjusted(0, 6, 0, -6), value, tokens)
         else:

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     CHIP = "chip"
     SPARKLINE = "sparkline"
     HISTOGRAM = "histogram"
+    BAR = "bar"
 
 
 _TEXTUAL = (Kind.TEXT, Kind.MONO, Kind.CHIP)
@@ -57,8 +58,8 @@ class ColumnSpec:
 
     `key` finds its values, `title` is in the person's language and `unit` follows it in the header. `decimals` is for
     numbers and percentages (values in [0, 1]); durations are in seconds; times are datetimes, `datetime64` or seconds
-    since 1970 in UTC; chips are statuses of `theme.status`; sparklines and histograms are sequences of numbers.
-    `format` replaces the text of a cell.
+    since 1970 in UTC; chips are statuses of `theme.status`; sparklines and histograms are sequences of numbers; bars
+    are shares in [0, 1]. `format` replaces the text of a cell.
     """
 
     key: str
@@ -106,6 +107,7 @@ _FORMATS: dict[Kind, Callable[[ColumnSpec, Any], str]] = {
     Kind.PERCENT: lambda spec, value: percent(value, min(spec.decimals, 1)),
     Kind.DURATION: lambda _spec, value: duration(value),
     Kind.TIME: lambda _spec, value: _moment(value).strftime("%Y-%m-%d %H:%M"),
+    Kind.BAR: lambda _spec, value: f"{value:.3f}",
     Kind.SPARKLINE: lambda _spec, _value: "",
     Kind.HISTOGRAM: lambda _spec, _value: "",
 }
