@@ -19,13 +19,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mlops-desktop-shots", description=__doc__)
     parser.add_argument("outdir", type=Path)
     parser.add_argument("--workspace", type=Path, help="an existing workspace instead of a made one")
-    parser.add_argument("--page", action="append", default=[], help="this page only (`import` is the wizard)")
+    parser.add_argument(
+        "--page",
+        action="append",
+        default=[],
+        help="this page only, or `import` or `upkeep`",
+    )
     parser.add_argument("--theme", choices=["light", "dark"], help="this theme only")
     parser.add_argument("--size", choices=sorted(SIZES), help="this size only")
     arguments = parser.parse_args(argv)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from mlops_desktop.ui import screens
     from mlops_desktop.ui.shots_imports import render_imports
+    from mlops_desktop.ui.shots_upkeep import build_upkeep, render_upkeep
     from mlops_desktop.ui.theme.apply import Theme
 
     themes = [Theme(arguments.theme)] if arguments.theme else screens.THEMES
@@ -34,12 +40,14 @@ def main(argv: list[str] | None = None) -> int:
     screens.application()
     with tempfile.TemporaryDirectory(prefix="mlops-desktop-shots-") as temporary:
         folder = arguments.workspace or _made(Path(temporary) / "flights")
-        keys = [key for key in arguments.page if key != "import"]
+        keys = [key for key in arguments.page if key not in ("import", "upkeep")]
         written = []
         if keys or not arguments.page:
             written += screens.render_pages(folder, arguments.outdir, sizes, themes, keys=keys)
         if not arguments.workspace and (not arguments.page or "import" in arguments.page):
             written += render_imports(folder, arguments.outdir, sizes, themes)
+        if not arguments.workspace and (not arguments.page or "upkeep" in arguments.page):
+            written += render_upkeep(build_upkeep(Path(temporary) / "upkeep"), arguments.outdir, sizes, themes)
         if not arguments.workspace and not arguments.page:
             written += _states(Path(temporary), arguments.outdir)
     sys.stdout.write(f"{len(written)} pictures in {arguments.outdir}\n")
