@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mlops_desktop.cli.access import add_token_commands
 from mlops_desktop.cli.output import Answer, table
 from mlops_desktop.cli.parsing import Commands, add_command, add_group, open_workspace
 from mlops_desktop.core.deployments import EndpointState
@@ -18,6 +19,7 @@ def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
     stop = add_command(serve, common, "stop", _stop, "ask the engine to stop an endpoint")
     stop.add_argument("endpoint")
     add_command(serve, common, "status", _status, "endpoints, their traffic and latency")
+    add_token_commands(serve, common)
     alerts = add_group(commands, "alerts", "alerts")
     add_command(alerts, common, "list", _alerts, "alerts, newest first")
     acknowledge = add_command(alerts, common, "acknowledge", _acknowledge, "mark an alert as seen")

@@ -332,6 +332,14 @@ class EndpointChanged(Body, frozen=True):
     reason: str = ""
 
 
+@_event("serving.token.changed", "Token {subject} of {scopes} {change}")
+class ServingTokenChanged(Body, frozen=True):
+    """`change` is `made` or `revoked`; the token itself is nowhere on record."""
+
+    scopes: list[str]
+    change: str
+
+
 @_event("rollout.started", "Canary {canary} gets {percent:.0f} % of the traffic of {subject}, {primary} the rest")
 class RolloutStarted(Body, frozen=True):
     rollout: str

@@ -19,9 +19,13 @@ from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
 from mlops_desktop.pipelines.rollouts import RolloutKeeper
 from mlops_desktop.pipelines.settings import feedback_token, settings_for
 from mlops_desktop.registry import Registry
+from mlops_desktop.serving.channel import Access
 from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServedVersion, ServingSpec
 from mlops_desktop.serving.figures import GatewayStats
+from mlops_desktop.serving.policies import strictest
+from mlops_desktop.serving.redaction import Redaction, log_key
 from mlops_desktop.serving.supervisor import Supervisor, SupervisorState
+from mlops_desktop.serving.tokens import TOKENS_FILE
 
 _APPLY_SECONDS = 30.0
 _STATS_SECONDS = 0.4
@@ -87,7 +91,11 @@ class Delivery:
     def _serve(self) -> None:
         """Bring the gateway to what is recorded, and what is recorded to what the gateway does."""
         wanted = [endpoint for endpoint in self._registry.endpoints.all() if endpoint.state in _WANTED]
-        config = self._configuration(wanted)
+        try:
+            config = self._configuration(wanted)
+        except AppError as error:  # rules that contradict each other, or a key that cannot be had
+            self._give_up(wanted, str(error))
+            return
         if config != self._config or self._is_to_move(wanted):
             self._apply(config, wanted)
         elif self._is_running() and any(endpoint.state is EndpointState.STARTING for endpoint in wanted):
@@ -108,7 +116,15 @@ class Delivery:
         served = tuple(found for endpoint in wanted if (found := self._served_or_failed(endpoint)) is not None)
         if not served:
             return None
-        return GatewayConfig(endpoints=served, feedback_token=feedback_token(self._registry.folder))
+        folder = self._registry.folder
+        hashes = any(Redaction.HASH in endpoint.serving.log.sensitive.values() for endpoint in served)
+        return GatewayConfig(
+            endpoints=served,
+            feedback_token=feedback_token(folder),
+            tokens_file=str(folder / TOKENS_FILE),
+            log_key=str(log_key(folder)) if hashes else "",
+            security=strictest([endpoint.serving.security for endpoint in served]),
+        )
 
     def _served_or_failed(self, endpoint: Endpoint) -> ServedEndpoint | None:
         """One endpoint whose model is missing or damaged fails; the others are served."""
@@ -186,7 +202,7 @@ class Delivery:
         supervisor = self._supervisor
         if config is None:
             self._stop()
-        elif supervisor is None or not self._is_running() or self._is_to_move(wanted):
+        elif supervisor is None or not self._is_running() or self._is_to_move(wanted) or self._has_other_access(config):
             self._stop()
             self._start(config, wanted)
         else:
@@ -194,6 +210,11 @@ class Delivery:
             if error := supervisor.wait_applied(_APPLY_SECONDS).error:
                 raise Conflict(error)
             self._record_outcome(SupervisorState.RUNNING, "")
+
+    def _has_other_access(self, config: GatewayConfig) -> bool:
+        """Whether the gateway is to listen elsewhere, which a running one cannot."""
+        wanted = Access.of(config.security, config.tokens_file)
+        return self._supervisor is not None and self._supervisor.access != wanted
 
     def _end_canaries(self, reason: str) -> bool:
         """Take back the canaries that may be why a configuration was refused; False where there is none."""
@@ -212,7 +233,8 @@ class Delivery:
         asked_first = sorted(wanted, key=lambda endpoint: endpoint.state is not EndpointState.STARTING)
         port = next((endpoint.port for endpoint in asked_first if endpoint.port), 0)
         folder = self._registry.folder
-        self._supervisor = Supervisor(folder / "spool", folder / "logs", port=port)
+        access = Access.of(config.security, config.tokens_file)
+        self._supervisor = Supervisor(folder / "spool", folder / "logs", port=port, access=access)
         self._clock = None
         if self._registry.is_replay:
             self._clock = self._registry.clock.now().isoformat()
@@ -275,7 +297,7 @@ class Delivery:
             found.append(
                 EndpointTraffic(
                     name=endpoint.name,
-                    url=f"http://{supervisor.host}:{supervisor.port}/models/{endpoint.name}/predict",
+                    url=f"{supervisor.scheme}://{supervisor.host}:{supervisor.port}/models/{endpoint.name}/predict",
                     state=outcome.state.value,
                     reason=outcome.reason,
                     pid=outcome.pid,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +23,9 @@ from mlops_desktop.serving.labels import OWN_COLUMNS, LabelBook
 from mlops_desktop.serving.redaction import ENTITY_ID
 
 _TIME = pa.timestamp("us", tz="UTC")
+
+Entry = tuple[int, Any]
+"""Number and target of a stored row."""
 
 
 class LearnedChange(Struct, frozen=True):
@@ -40,30 +45,48 @@ def learned_change(
 ) -> LearnedChange:
     """Compare the labelled predictions of these times with what is stored; only labels in `book` change anything.
 
-    A row is known by its time and id, or where rows have no ids by its time and features; of rows that are alike in all
-    of that the first is the first.
+    A row is known by its time and id, or where rows have no ids by its time and features. Rows that are alike in all of
+    that differ in nothing but their label, so it is enough that each label is there as often as it was given.
     """
     rows = _labelled(registry, predictions, times)
     labels = [book.of(*ids) for ids in _ids(rows)]
     wanted = _as_learned(rows, labels, settings, to_arrow(learned.schema))
     stored = _stored(registry, settings, learned, times)
-    target = settings.spec.model.target
+    keys, values = _keys(wanted, settings), wanted.column(settings.spec.model.target).to_pylist()
+    for key, label, number in zip(keys, labels, rows.column("label").to_pylist(), strict=True):
+        if label is None:  # it was added when its label came
+            _claim(stored[key], _same_label(number, settings)) or _claim(stored[key], lambda _: True)
+    given = [row for row, label in enumerate(labels) if label is not None and values[row] is not None]
+    changed = [row for row in given if not _claim(stored[keys[row]], partial(operator.eq, values[row]))]
     cells: dict[int, Cells] = {}
     added: list[int] = []
-    unfit = 0
-    for row, (key, label, value) in enumerate(
-        zip(_keys(wanted, settings), labels, wanted.column(target).to_pylist(), strict=True)
-    ):
-        same = stored[key].pop(0) if stored[key] else None
-        if label is None:
-            continue
-        if value is None:
-            unfit += label.label is not None
-        elif same is None:
+    for row in changed:
+        place = _claim(stored[keys[row]], lambda _: True)
+        if place:
+            cells[place[0]] = {settings.spec.model.target: values[row]}
+        else:
             added.append(row)
-        elif same[1] != value:
-            cells[same[0]] = {target: value}
+    unfit = sum(
+        label is not None and label.label is not None and value is None
+        for label, value in zip(labels, values, strict=True)
+    )
     return LearnedChange(Change(cells, wanted.take(pa.array(added, pa.int64()))), unfit)
+
+
+def _claim(stored: list[Entry], test: Callable[[Any], bool]) -> Entry | None:
+    """Take the first of the stored rows whose target passes the test out of the list."""
+    found = next((entry for entry in stored if test(entry[1])), None)
+    if found is not None:
+        stored.remove(found)
+    return found
+
+
+def _same_label(number: float, settings: Settings) -> Callable[[Any], bool]:
+    """Whether a target is what predictions have as this number."""
+    positive = settings.spec.model.positive
+    if isinstance(positive, str):
+        return lambda value: (value == positive) == bool(number)
+    return lambda value: value is not None and float(value) == number
 
 
 def fitted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -77,6 +100,8 @@ def fitted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 
 def _fitted_value(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, bool) and not pa.types.is_boolean(kind):
+        value = int(value)
     try:
         return pa.scalar(value, kind).as_py()
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
@@ -134,11 +159,11 @@ def _keys(table: pa.Table, settings: Settings) -> list[tuple[str, ...]]:
 
 def _stored(
     registry: Registry, settings: Settings, learned: DatasetVersion, times: set[datetime]
-) -> dict[tuple[str, ...], list[tuple[int, Any]]]:
+) -> dict[tuple[str, ...], list[Entry]]:
     """Number and target of the stored rows of these times, by what they are known by."""
     moment, target = settings.spec.data.time_column, settings.spec.model.target
     names = _key_columns(settings, to_arrow(learned.schema).names)
-    found: dict[tuple[str, ...], list[tuple[int, Any]]] = defaultdict(list)
+    found: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
     kind = to_arrow(learned.schema).field(moment).type
     wanted = fitted(pa.chunked_array([pa.array(sorted(times), _TIME)]), kind)
     start = 0

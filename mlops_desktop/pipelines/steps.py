@@ -8,7 +8,15 @@ from typing import Any
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.pipelines.runner import Pipeline, register_pipeline
 
-_MODULES = ("collect", "ingest_steps", "upkeep_steps", "training_steps", "monitoring_steps", "score_steps")
+_MODULES = (
+    "collect",
+    "ingest_steps",
+    "upkeep_steps",
+    "upkeep_log_steps",
+    "training_steps",
+    "monitoring_steps",
+    "score_steps",
+)
 
 PIPELINES = (
     Pipeline("ingest", "Store a source as a dataset version", ("ingest",), ("path", "dataset")),
@@ -31,6 +39,7 @@ PIPELINES = (
     Pipeline("restore", "Bring a dataset version back from a file", ("restore",), ("reference",)),
     Pipeline("check contract", "Hold a stored version to a contract", ("check contract",), ("reference",)),
     Pipeline("verify data", "Hash what is stored again", ("verify data",)),
+    Pipeline("tidy log", "Compact a prediction log, and remove what is old", ("collect", "tidy log"), ("endpoint",)),
     Pipeline("collect unused", "Free the objects that nothing needs", ("collect unused",)),
 )
 

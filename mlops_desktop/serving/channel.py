@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from mlops_desktop.core.errors import EnvironmentProblem
 from mlops_desktop.core.processes import kill_group, program_command, start_child, stop_child
+from mlops_desktop.serving.policies import SecuritySpec
 
 _NO_RESULT = msgspec.Raw(b"null")
 
@@ -42,16 +43,35 @@ class Ended(Exception):
     """The gateway ended before it answered."""
 
 
+class Access(Struct, frozen=True):
+    """Where the gateway listens, and what it needs for that beyond this machine: PEM files, and the file of tokens."""
+
+    host: str = "127.0.0.1"
+    certificate: str = ""
+    key: str = ""
+    tokens: str = ""
+
+    @classmethod
+    def of(cls, security: SecuritySpec, tokens: str) -> Access:
+        return cls(security.host, security.certificate, security.key, tokens)
+
+    @property
+    def arguments(self) -> list[str]:
+        """How a gateway is told."""
+        named = {"--host": self.host, "--certificate": self.certificate, "--key": self.key, "--tokens": self.tokens}
+        return [word for name, value in named.items() if value for word in (name, value)]
+
+
 class GatewayChannel:
     """A started gateway. Thread-safe; a thread of its own reads what the gateway says until it ends."""
 
-    def __init__(self, spool: Path, log_file: Path, port: int) -> None:
+    def __init__(self, spool: Path, log_file: Path, port: int, access: Access) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as stderr:
-            command = program_command("gateway", "--spool", str(spool), "--port", str(port))
+            command = program_command("gateway", "--spool", str(spool), "--port", str(port), *access.arguments)
             self.process = start_child(command, stdout=subprocess.PIPE, stderr=stderr)
         self.started = time.monotonic()
-        self.host, self.port = "127.0.0.1", port
+        self.host, self.port = access.host, port
         self.failure = ""
         self._listening = threading.Event()
         self._ids = itertools.count(1)

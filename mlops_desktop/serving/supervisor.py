@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.errors import Conflict, EnvironmentProblem
-from mlops_desktop.serving.channel import Ended, GatewayChannel, Refused
+from mlops_desktop.serving.channel import Access, Ended, GatewayChannel, Refused
 from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.figures import GatewayStats
 
@@ -52,7 +52,8 @@ class Applied(Struct, frozen=True):
 class Supervisor:
     """Owns the gateway of one workspace. Thread-safe; only `start` and `stop` take their time."""
 
-    def __init__(self, spool: Path, logs: Path, *, port: int = 0) -> None:
+    def __init__(self, spool: Path, logs: Path, *, port: int = 0, access: Access | None = None) -> None:
+        self.access = access or Access()
         self._spool = spool
         self._log_file = logs / "gateway.log"
         self._port = port
@@ -69,7 +70,11 @@ class Supervisor:
 
     @property
     def host(self) -> str:
-        return "127.0.0.1"
+        return self.access.host
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.access.certificate else "http"
 
     @property
     def port(self) -> int:
@@ -231,7 +236,7 @@ class Supervisor:
 
     def _launch(self) -> GatewayChannel:
         """Start the process and hand it everything it has to know, without waiting."""
-        channel = self._channel = GatewayChannel(self._spool, self._log_file, self._port)
+        channel = self._channel = GatewayChannel(self._spool, self._log_file, self._port, self.access)
         self._asking = None
         if self._clock is not None:
             channel.send("clock", time=self._clock)

@@ -23,6 +23,7 @@ from mlops_desktop.pipelines.settings import adopt_spec
 from mlops_desktop.pipelines.steps import check_request
 from mlops_desktop.registry import Registry
 from mlops_desktop.workspace.data import Data
+from mlops_desktop.workspace.tokens import Tokens
 
 
 class Workspace:
@@ -31,11 +32,13 @@ class Workspace:
     Attributes:
         registry: tables, journal and content store; read from it, write through the verbs below.
         data: the verbs for datasets.
+        tokens: the verbs for the tokens of the gateway's clients.
     """
 
     def __init__(self, folder: Path, *, actor: str = "") -> None:
         self.registry = Registry(folder, actor=actor)
         self.data = Data(self.registry)
+        self.tokens = Tokens(self.registry)
 
     @classmethod
     def create(cls, folder: Path, *, name: str = "", actor: str = "", replay_from: str = "") -> Workspace:

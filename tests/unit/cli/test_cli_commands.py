@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from loop_kit import ENDPOINT, ROOT, make_served_workspace, program, without_qt
 
 from mlops_desktop.cli.main import build_parser, main
+from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.monitoring import Action, Cause, Severity
 from mlops_desktop.registry import Registry
 from mlops_desktop.workspace import Workspace
@@ -100,6 +102,10 @@ def commands(project: Path) -> dict[str, list[object]]:
         "serve start": [ENDPOINT],
         "serve status": [],
         "serve stop": [ENDPOINT],
+        "serve token create": [f"client {new_id()}", "--scope", "predict", "--scope", "feedback"],
+        "serve token list": [],
+        "serve token revoke": [next_token(project)],
+        "serve certificate": ["localhost", "--folder", tempfile.mkdtemp(dir=project)],
         "alerts list": [],
         "alerts acknowledge": ["1"],
         "alerts resolve": ["2"],
@@ -142,6 +148,14 @@ def next_to_delete(project: Path) -> str:
     return made.reference
 
 
+def next_token(project: Path) -> str:
+    """The name of a token that is there."""
+    workspace = Workspace(project / "workspace")
+    token, _ = workspace.tokens.make(f"client {new_id()}")
+    workspace.close()
+    return token.name
+
+
 def next_queued(project: Path) -> str:
     registry = Registry(project / "workspace")
     found = registry.pipeline_runs.all(limit=1)[0].id
@@ -161,7 +175,8 @@ NAMES = [
     "data contract show", "data contract check", "data contract history", "data export", "data archive",
     "data restore", "data delete", "data gc", "spec save", "spec list", "spec show", "runs",
     "models", "promote", "lineage", "export",
-    "serve start", "serve status", "serve stop", "alerts list", "alerts acknowledge", "alerts resolve",
+    "serve start", "serve status", "serve stop", "serve token create", "serve token list",
+    "serve token revoke", "serve certificate", "alerts list", "alerts acknowledge", "alerts resolve",
     "pipelines runs", "pipelines run", "pipelines cancel", "report", "card", "journal list", "journal verify",
     "journal export",
 ]  # fmt: skip
@@ -234,6 +249,8 @@ WRONG: list[tuple[str, list[Any], str]] = [
     ("serve start", ["new"], "is new"),
     ("serve start", ["new", "--model", "nothing"], "no version in production"),
     ("serve stop", ["nothing"], "no endpoint nothing"),
+    ("serve token create", ["a/b"], "cannot be the name of a token"),
+    ("serve token revoke", ["nobody"], "no token named nobody"),
     ("alerts acknowledge", ["99"], "no alert 99"),
     ("pipelines run", ["retrian"], "no pipeline retrian"),
     ("pipelines run", ["retrain"], "endpoint is missing"),
