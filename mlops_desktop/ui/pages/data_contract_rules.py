@@ -7,7 +7,7 @@ from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -176,7 +176,6 @@ class RulesTable(QTableView):
         head.setFixedHeight(32)
         head.setHighlightSections(False)
         head.setStyleSheet("QHeaderView::section { padding: 4px 8px; }")
-        head.setStretchLastSection(True)
         names.setFont(fonts.font(fonts.Type.TABLE, fonts.MEDIUM))
         names.setStyleSheet("QHeaderView::section { padding: 0 8px; color: palette(window-text); }")
         names.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -185,6 +184,13 @@ class RulesTable(QTableView):
         names.setHighlightSections(False)
         for number, field in enumerate(self.rules.fields):
             self.setColumnWidth(number, _WIDTHS[field])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What room there is goes to the categories."""
+        super().resizeEvent(event)
+        others = sum(width for field, width in _WIDTHS.items() if field is not Field.CATEGORIES)
+        number = self.rules.fields.index(Field.CATEGORIES)
+        self.setColumnWidth(number, max(self.viewport().width() - others, _WIDTHS[Field.CATEGORIES]))
 
     def _fit_names(self) -> None:
         metrics = QFontMetricsF(fonts.font(fonts.Type.TABLE, fonts.MEDIUM))
