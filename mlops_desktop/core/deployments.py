@@ -36,6 +36,14 @@ class RolloutState(StrEnum):
     HELD = "held"
 
 
+class RolloutKind(StrEnum):
+    """A canary answers a share of the requests, a shadow gets copies and answers none, A/B only measures."""
+
+    CANARY = "canary"
+    SHADOW = "shadow"
+    AB = "a/b"
+
+
 class Guardrail(Struct, frozen=True):
     """One measure by which canary and primary are compared, as it stood at the last look.
 
@@ -56,7 +64,11 @@ class Guardrail(Struct, frozen=True):
 
 
 class Rollout(Struct, frozen=True):
-    """A canary on its way to production or back. `weight` is the canary's share of requests in [0, 1]."""
+    """A canary on its way to production or back. `weight` is the canary's share of requests in [0, 1].
+
+    `spec` is the saved spec whose `[rollout]` it goes by, empty for the newest of its model; `step_since` is when its
+    step began, where not at the start.
+    """
 
     id: str
     endpoint: str
@@ -70,3 +82,6 @@ class Rollout(Struct, frozen=True):
     updated: datetime
     guardrails: tuple[Guardrail, ...] = ()
     reason: str = ""
+    kind: RolloutKind = RolloutKind.CANARY
+    spec: str = ""
+    step_since: datetime | None = None

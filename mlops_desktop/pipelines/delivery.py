@@ -11,12 +11,12 @@ from datetime import datetime
 
 import msgspec
 
-from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
+from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutKind, RolloutState
 from mlops_desktop.core.errors import AppError, Conflict
 from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.governance.promotion import PREVIOUS, production_version
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
-from mlops_desktop.pipelines.rollouts import RolloutKeeper
+from mlops_desktop.pipelines.rollouts import RolloutKeeper, spec_of
 from mlops_desktop.pipelines.settings import feedback_token, settings_for
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.channel import Access
@@ -55,7 +55,7 @@ class Delivery:
     def reconcile(self, now: datetime, *, time_moved: bool) -> None:
         """Bring rollouts on, then the gateway to what is recorded by now."""
         if time_moved or not self._registry.is_replay:
-            self._rollouts.bring_on(now)
+            self._rollouts.bring_on(now, self._crash_loops())
         self._serve()
         for endpoint in self._registry.endpoints.all():
             if endpoint.state is EndpointState.STOPPING:
@@ -101,6 +101,13 @@ class Delivery:
         elif self._is_running() and any(endpoint.state is EndpointState.STARTING for endpoint in wanted):
             self._record_outcome(SupervisorState.RUNNING, "")
 
+    def _crash_loops(self) -> dict[tuple[str, int], str]:
+        """What is said about versions whose workers keep ending, by endpoint and number."""
+        if self._supervisor is None or not self._registry.rollouts.any_running():
+            return {}
+        pools = self._supervisor.stats().pools
+        return {(pool.endpoint, pool.version): pool.failure for pool in pools if pool.failure}
+
     def _is_running(self) -> bool:
         supervisor = self._supervisor
         return supervisor is not None and supervisor.is_alive and supervisor.outcome.state is SupervisorState.RUNNING
@@ -142,7 +149,7 @@ class Delivery:
         rollout = self._registry.rollouts.running(endpoint.name)
         is_canary_served = rollout is not None and rollout.canary != production.number
         if rollout is not None and is_canary_served and not self._ends_for_damage(rollout):
-            route = Route(primary=production.number, canary=rollout.canary, weight=rollout.weight)
+            route = _route(self._registry, rollout)
         previous = self._registry.models.alias(endpoint.model, PREVIOUS)
         versions = [self._served_version(endpoint.model, number) for number in route.numbers]
         if previous is not None and previous.number not in route.numbers:
@@ -322,3 +329,11 @@ class Delivery:
             if bool(reason) != bool(known):
                 self._troubles[endpoint.name] = reason
                 self._put(endpoint, EndpointState.SERVING, reason)
+
+
+def _route(registry: Registry, rollout: Rollout) -> Route:
+    """Who answers while a rollout runs."""
+    if rollout.kind is RolloutKind.SHADOW:
+        return Route(primary=rollout.primary, shadow=rollout.canary)
+    by_request = spec_of(registry, rollout).sticky == "request"
+    return Route(rollout.primary, rollout.canary, rollout.weight, by_request=by_request)

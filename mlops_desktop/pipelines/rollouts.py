@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 
-from mlops_desktop.core.deployments import Guardrail, Rollout, RolloutState
+from mlops_desktop.core.deployments import Guardrail, Rollout, RolloutKind, RolloutState
 from mlops_desktop.core.errors import AppError, Conflict
+from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.governance.promotion import production_version, promote
 from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.pipelines.settings import settings_for
 from mlops_desktop.registry import Registry
-from mlops_desktop.serving.rollout import Judgement, Outcome, RolloutSpec, judge
+from mlops_desktop.serving.rollout import Judgement, Outcome, Progressed, judge
 from mlops_desktop.serving.rollout_reader import RolloutReader
+from mlops_desktop.serving.rolloutspec import RolloutSpec
 
 _RECORD_EVERY = timedelta(minutes=15)
 
@@ -30,22 +34,23 @@ class RolloutKeeper:
         self._registry = registry
         self._readers: dict[str, RolloutReader] = {}
 
-    def bring_on(self, now: datetime) -> None:
-        """Look at each running rollout once."""
+    def bring_on(self, now: datetime, crash_loops: Mapping[tuple[str, int], str] = MappingProxyType({})) -> None:
+        """Look at each running rollout once. `crash_loops` says, by endpoint and version, whose workers keep ending."""
         running = [found for e in self._registry.endpoints.all() if (found := self._registry.rollouts.running(e.name))]
         for rollout in running:
-            self._bring_on(rollout, now)
+            self._bring_on(rollout, now, crash_loops.get((rollout.endpoint, rollout.canary), ""))
         kept = {rollout.id for rollout in running}
         self._readers = {id: reader for id, reader in self._readers.items() if id in kept}
 
-    def _bring_on(self, rollout: Rollout, now: datetime) -> None:
+    def _bring_on(self, rollout: Rollout, now: datetime, crash_loop: str) -> None:
         if self._has_lost_its_primary(rollout):
             return
-        spec = self._spec(rollout)
+        spec = spec_of(self._registry, rollout)
         reader = self._reader(rollout, spec)
         reader.update()
         step = min(rollout.step, spec.last_step)
-        judgement = judge(spec, reader.primary, reader.canary, now - rollout.started, step=step)
+        at_step = now - (rollout.step_since or rollout.started)
+        judgement = judge(spec, reader.figures, Progressed(step, now - rollout.started, at_step, crash_loop))
         looked = msgspec.structs.replace(rollout, guardrails=_known(judgement), reason=judgement.reason)
         try:
             self._act(looked, judgement, spec)
@@ -78,7 +83,8 @@ class RolloutKeeper:
         elif judgement.outcome is Outcome.HOLD:
             registry.rollouts.decide(rollout, RolloutState.HELD, judgement.reason)
         elif judgement.step != rollout.step:
-            advanced = msgspec.structs.replace(rollout, step=judgement.step, weight=spec.steps[judgement.step])
+            weight, now = spec.steps[judgement.step], registry.clock.now()
+            advanced = msgspec.structs.replace(rollout, step=judgement.step, weight=weight, step_since=now)
             registry.rollouts.change(advanced, judgement.reason)
         elif self._is_news(rollout):
             registry.rollouts.change(rollout, judgement.reason)
@@ -90,12 +96,6 @@ class RolloutKeeper:
             return True
         is_due = self._registry.clock.now() - before.updated >= _RECORD_EVERY
         return is_due and looked.guardrails != before.guardrails
-
-    def _spec(self, rollout: Rollout) -> RolloutSpec:
-        try:
-            return settings_for(self._registry, rollout.model).spec.section("rollout", RolloutSpec)
-        except AppError:
-            return RolloutSpec()  # a model without a saved spec is judged by the usual rules
 
     def _reader(self, rollout: Rollout, spec: RolloutSpec) -> RolloutReader:
         reader = self._readers.get(rollout.id)
@@ -116,6 +116,43 @@ class RolloutKeeper:
             )
             self._readers[rollout.id] = reader
         return reader
+
+
+def begin_rollout(
+    registry: Registry,
+    endpoint: str,
+    version: ModelVersion,
+    champion: ModelVersion,
+    *,
+    kind: RolloutKind | None = None,
+    weight: float | None = None,
+) -> Rollout:
+    """Try a version beside the champion by the newest spec; kind and first share are the spec's where not given."""
+    try:
+        settings = settings_for(registry, version.model)
+        spec, saved = settings.spec.section("rollout", RolloutSpec), registry.specs.get(version.model).reference
+    except AppError:
+        spec, saved = RolloutSpec(), ""  # a model without a saved spec is judged by the usual rules
+    kind = kind or spec.kind
+    share = spec.steps[0] if weight is None else weight
+    return registry.rollouts.start(
+        endpoint,
+        version.model,
+        canary=version.number,
+        primary=champion.number,
+        weight=0.0 if kind is RolloutKind.SHADOW else share,
+        kind=kind,
+        spec=saved,
+    )
+
+
+def spec_of(registry: Registry, rollout: Rollout) -> RolloutSpec:
+    """The rules by which a rollout goes: those of the spec version that it was started with, and of its own kind."""
+    try:
+        spec = settings_for(registry, rollout.spec or rollout.model).spec.section("rollout", RolloutSpec)
+    except AppError:
+        spec = RolloutSpec()  # a model without a saved spec is judged by the usual rules
+    return msgspec.structs.replace(spec, kind=rollout.kind)
 
 
 def _known(judgement: Judgement) -> tuple[Guardrail, ...]:

@@ -97,7 +97,7 @@ def adopt_spec(registry: Registry, path: Path, *, schedule: bool = True) -> Spec
 def check_whole(settings: Settings) -> None:
     """Sections that other rooms own are checked when a spec is adopted, not when they are first needed."""
     from mlops_desktop.monitoring.spec import MonitoringSpec
-    from mlops_desktop.serving.rollout import RolloutSpec
+    from mlops_desktop.serving.rolloutspec import RolloutSpec
 
     settings.spec.section("monitoring", MonitoringSpec)
     settings.spec.section("rollout", RolloutSpec)

@@ -16,6 +16,7 @@ _MODULES = (
     "training_steps",
     "monitoring_steps",
     "score_steps",
+    "replay_steps",
 )
 
 PIPELINES = (
@@ -34,6 +35,7 @@ PIPELINES = (
     ),
     Pipeline("monitor", "Judge what was served since the last look", ("collect", "monitor"), ("endpoint",)),
     Pipeline("score month", "Compare the loop with simple policies", ("collect", "score month"), ("endpoint", "month")),
+    Pipeline("replay", "Logged requests once more, by another version", ("replay",), ("endpoint", "reference")),
     Pipeline("export", "Write a dataset version to a file", ("export",), ("reference", "path")),
     Pipeline("archive", "Move a dataset version into a file", ("archive",), ("reference", "path")),
     Pipeline("restore", "Bring a dataset version back from a file", ("restore",), ("reference",)),

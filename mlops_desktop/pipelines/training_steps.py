@@ -30,11 +30,11 @@ from mlops_desktop.governance.gates import Contender, GateVerdict, TestRows, as_
 from mlops_desktop.governance.promotion import production_version, promote
 from mlops_desktop.monitoring.reference import build_reference
 from mlops_desktop.monitoring.spec import MonitoringSpec
+from mlops_desktop.pipelines.rollouts import begin_rollout
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.pipelines.scoring import scores_of
 from mlops_desktop.pipelines.settings import Settings, set_schedules, settings_for
 from mlops_desktop.registry import Registry
-from mlops_desktop.serving.rollout import RolloutSpec
 from mlops_desktop.training.fit import one_thread
 from mlops_desktop.training.references import LABEL, SCORE
 from mlops_desktop.training.train import TrainingResult, train
@@ -256,11 +256,8 @@ def release(context: StepContext) -> Output:
         if running.canary == version.number:
             return {"version": version.number, "summary": f"{version.reference} is a canary"}
         return {"version": version.number, "summary": f"{version.reference} waits: another canary is running"}
-    weight = settings.spec.section("rollout", RolloutSpec).steps[0]
-    registry.rollouts.start(
-        settings.endpoint, version.model, canary=version.number, primary=champion.number, weight=weight
-    )
-    return {"version": version.number, "summary": f"{version.reference} is a canary with {weight:.0%}"}
+    rollout = begin_rollout(registry, settings.endpoint, version, champion)
+    return {"version": version.number, "summary": f"{version.reference} is a {rollout.kind} with {rollout.weight:.0%}"}
 
 
 def _first(registry: Registry, settings: Settings, version: ModelVersion) -> Output:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
+from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutKind, RolloutState
 from mlops_desktop.core.errors import Conflict, NotFound
 from mlops_desktop.core.events import EndpointChanged, RolloutChanged, RolloutDecided, RolloutStarted
 from mlops_desktop.core.ids import new_id
@@ -48,13 +48,24 @@ class Rollouts:
         self._context = context
         self._rows = Rows(context.database, context.tables.rollout, Rollout)
 
-    def start(self, endpoint: str, model: str, *, canary: int, primary: int, weight: float) -> Rollout:
+    def start(
+        self,
+        endpoint: str,
+        model: str,
+        *,
+        canary: int,
+        primary: int,
+        weight: float,
+        kind: RolloutKind = RolloutKind.CANARY,
+        spec: str = "",
+    ) -> Rollout:
+        """Begin a rollout by the rules of a saved spec; raises `Conflict` where one runs."""
         now = self._context.clock.now()
         with self._context.database.writing():
             running = self.running(endpoint)
             if running is not None:
                 raise Conflict(
-                    f"{model}@{running.canary} is already a canary on {endpoint}.",
+                    f"{running.model}@{running.canary} is already a {running.kind} on {endpoint}.",
                     hint="Promote it or roll it back first.",
                 )
             rollout = Rollout(
@@ -68,6 +79,8 @@ class Rollouts:
                 step=0,
                 started=now,
                 updated=now,
+                kind=kind,
+                spec=spec,
             )
             self._put(rollout)
             event = RolloutStarted(
@@ -109,6 +122,10 @@ class Rollouts:
     def running(self, endpoint: str) -> Rollout | None:
         table = self._rows.table
         return self._rows.one(table.endpoint == endpoint, table.state == RolloutState.RUNNING.value)
+
+    def any_running(self) -> bool:
+        """Whether a rollout runs on any endpoint."""
+        return self._rows.count(self._rows.table.state == RolloutState.RUNNING.value) > 0
 
     def get(self, id: str) -> Rollout:
         found = self._rows.one(self._rows.table.id == id)

@@ -96,12 +96,16 @@ class ServingSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Route(Struct, frozen=True):
-    """Who answers: `weight` in [0, 1] is the canary's share; the shadow predicts too but never answers."""
+    """Who answers: `weight` in [0, 1] is the canary's share; the shadow predicts too but never answers.
+
+    `by_request` lets every request draw anew; else those about the same entity keep to one version.
+    """
 
     primary: int
     canary: int | None = None
     weight: float = 0.0
     shadow: int | None = None
+    by_request: bool = False
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -7,17 +7,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlops_desktop.core.deployments import RolloutKind
 from mlops_desktop.core.models import Signature, Task
+from mlops_desktop.serving.guardrails import Contrast, Figures, RolloutStats
 from mlops_desktop.serving.log import (
     CANARY,
     PRIMARY,
     SCHEMA_MISMATCH,
+    SHADOW,
     FeedbackRecord,
     LogReader,
     PredictionRecord,
     to_micros,
 )
-from mlops_desktop.serving.rollout import RolloutSpec, RolloutStats
+from mlops_desktop.serving.rolloutspec import RolloutSpec
 
 _SMALLEST = 1e-6
 
@@ -51,7 +54,10 @@ class _Served:
 
 
 class RolloutReader:
-    """Follows an endpoint's log. `primary` and `canary` hold the statistics as of the last `update`."""
+    """Follows an endpoint's log. `primary`, `canary` and `contrast` hold the statistics as of the last `update`.
+
+    A shadow is the canary here; its predictions carry the ids of the primary's, of which they are copies.
+    """
 
     def __init__(
         self,
@@ -70,11 +76,19 @@ class RolloutReader:
         self._costs = costs
         self._started = to_micros(started)
         has_cost = costs is not None and signature.task is Task.CLASSIFICATION
-        self.primary = RolloutStats(primary, has_cost=has_cost)
-        self.canary = RolloutStats(canary, has_cost=has_cost)
-        self._served: dict[str, _Served] = {}
+        has_ranks = len(signature.classes) == 2
+        self.primary = RolloutStats(primary, has_cost=has_cost, has_ranks=has_ranks)
+        self.canary = RolloutStats(canary, has_cost=has_cost, has_ranks=has_ranks)
+        self.contrast = Contrast(spec)
+        role = SHADOW if spec.kind is RolloutKind.SHADOW else CANARY
+        self._sides = {(PRIMARY, primary): self.primary, (role, canary): self.canary}
+        self._served: dict[str, list[_Served]] = {}
         self._rows_of_entity: dict[str, list[tuple[str, int]]] = {}
         self._parked: dict[str, Any] = {}
+
+    @property
+    def figures(self) -> Figures:
+        return Figures(self.primary, self.canary, self.contrast)
 
     def update(self) -> None:
         """Read what is new in the log."""
@@ -90,21 +104,30 @@ class RolloutReader:
         return len(self._parked)
 
     def _take_prediction(self, record: PredictionRecord) -> None:
-        by_role = {(PRIMARY, self.primary.version): self.primary, (CANARY, self.canary.version): self.canary}
-        stats = by_role.get((record.role, record.version))
+        stats = self._sides.get((record.role, record.version))
         if stats is None:
             return
-        if record.error:
-            if record.error.startswith(SCHEMA_MISMATCH):
-                stats.schema_mismatches += 1
-            else:
-                stats.note_error()
+        if record.error.startswith(SCHEMA_MISMATCH):
+            stats.schema_mismatches += 1
+            return
+        is_error, is_canary = bool(record.error), stats is self.canary
+        self.contrast.note(record.total_us, is_canary=is_canary, is_error=is_error, is_cold=record.cold)
+        if is_error:
+            stats.note_error()
             return
         stats.note_success(record.rows)
-        if not record.cold:
-            stats.timed += 1
-            stats.slow += record.total_us > self._spec.slow_ms * 1000
-        self._served[record.id] = _Served(stats, record.scores, self._decisions(record))
+        if record.scores:
+            stats.scores.add(record.scores[0])
+        self._keep(record, stats)
+
+    def _keep(self, record: PredictionRecord, stats: RolloutStats) -> None:
+        """Remember a prediction until its labels come; those that its copy has are its own at once."""
+        copies = self._served.setdefault(record.id, [])
+        copies.append(_Served(stats, record.scores, self._decisions(record)))
+        if len(copies) > 1:
+            for row, value in enumerate(copies[0].labels):
+                self._set(copies, row, value)
+            return
         for row, entity in enumerate(record.entity_ids or ()):
             self._rows_of_entity.setdefault(entity, []).append((record.id, row))
             if entity in self._parked:
@@ -118,8 +141,8 @@ class RolloutReader:
 
     def _take_label(self, feedback: FeedbackRecord) -> None:
         request, _, row = feedback.id.rpartition("/")
-        served = self._served.get(request)
-        if served is not None and row.isdigit() and int(row) < len(served.scores):
+        copies = self._served.get(request)
+        if copies is not None and row.isdigit() and int(row) < len(copies[0].scores):
             self._label(request, int(row), feedback.label)
         elif feedback.id in self._rows_of_entity:
             self._parked[feedback.id] = feedback.label  # for predictions of this entity that are still to come
@@ -129,17 +152,34 @@ class RolloutReader:
             self._parked[feedback.id] = feedback.label
 
     def _label(self, request: str, row: int, label: Any) -> None:
+        self._set(self._served[request], row, self._as_number(label))
+
+    def _set(self, copies: list[_Served], row: int, value: float | None) -> None:
         """Set or correct one label: the request's old sums are taken back and the new ones added."""
-        served = self._served[request]
-        self._count(served, -1)
-        before, after = served.labels[row], self._as_number(label)
-        for value, sign in ((before, -1), (after, 1)):
-            if value is not None:
-                served.known += sign
-                served.loss += sign * self._loss(served.scores[row], value)
-                served.cost += sign * self._cost(served, row, value)
-        served.labels[row] = after
-        self._count(served, 1)
+        self._count_pair(copies, -1)
+        for served in copies:
+            self._count(served, -1)
+            for label, sign in ((served.labels[row], -1), (value, 1)):
+                if label is not None:
+                    self._add(served, row, label, sign)
+            served.labels[row] = value
+            self._count(served, 1)
+        self._count_pair(copies, 1)
+
+    def _add(self, served: _Served, row: int, label: float, sign: int) -> None:
+        served.known += sign
+        served.loss += sign * self._loss(served.scores[row], label)
+        served.cost += sign * self._cost(served, row, label)
+        if served.stats.has_ranks:
+            served.stats.ranks.add(served.scores[row], label, sign)
+
+    def _count_pair(self, copies: list[_Served], sign: int) -> None:
+        """By how much the copy's loss and cost are above the primary's on the same rows."""
+        if len(copies) != 2 or not copies[0].known or copies[0].known != copies[1].known:
+            return
+        canary, primary = sorted(copies, key=lambda served: served.stats is self.primary)
+        self.contrast.paired_loss.add(canary.known, canary.loss - primary.loss, sign)
+        self.contrast.paired_cost.add(canary.known, canary.cost - primary.cost, sign)
 
     def _as_number(self, label: Any) -> float | None:
         """1 for the positive class and 0 for another one, or the number of a regression; None for neither."""

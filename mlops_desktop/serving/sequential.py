@@ -1,4 +1,4 @@
-"""Intervals that stay valid however often one looks: confidence sequences for means and for rates.
+"""Intervals that stay valid however often one looks: confidence sequences for means.
 
 A canary is looked at all the time and stopped when something shows, which breaks tests of a fixed sample size. A
 confidence sequence covers the truth at all times at once with probability 1 - alpha (Howard, Ramdas, McAuliffe and
@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 
 from msgspec import Struct
-
-_BISECTIONS = 60
 
 
 class Moments(Struct):
@@ -59,53 +57,20 @@ def mean_difference(primary: Moments, canary: Moments, alpha: float, tuned_for: 
     The two-sided normal mixture, with the variance estimated: an asymptotic confidence sequence (Waudby-Smith, Arbour,
     Sinha, Kennedy and Ramdas 2021, arXiv:2103.06476), so it wants some tens of requests on either side.
     """
-    variance = primary.variance_of_mean + canary.variance_of_mean
-    if not math.isfinite(variance):
+    radius = mixture_radius(
+        primary.variance_of_mean + canary.variance_of_mean, primary.requests + canary.requests, alpha, tuned_for
+    )
+    if not math.isfinite(radius):
         return -math.inf, math.inf
-    log_alpha = -2 * math.log(alpha)
-    squared_rho = (log_alpha + math.log(log_alpha + 1)) / max(1, tuned_for)
-    scaled = (primary.requests + canary.requests) * squared_rho
-    radius = math.sqrt(variance * 2 * (scaled + 1) / scaled * math.log(math.sqrt(scaled + 1) / alpha))
     difference = canary.mean - primary.mean
     return difference - radius, difference + radius
 
 
-def rate_interval(events: int, trials: int, alpha: float) -> tuple[float, float]:
-    """Confidence sequence of a rate in [0, 1]: all rates at which the binomial mixture is below 1 / alpha.
-
-    The mixture is over Jeffreys' Beta(1/2, 1/2); exact at every sample size (Robbins 1970; Howard et al. 2021).
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    limit = math.log(1 / alpha)
-    estimate = events / trials
-    low = 0.0 if events == 0 else _crossing(events, trials, limit, 0.0, estimate)
-    high = 1.0 if events == trials else _crossing(events, trials, limit, 1.0, estimate)
-    return low, high
-
-
-def _crossing(events: int, trials: int, limit: float, outside: float, inside: float) -> float:
-    """The rate between a rejected and an accepted one at which the mixture reaches the limit."""
-    for _ in range(_BISECTIONS):
-        middle = (outside + inside) / 2
-        if _log_mixture(events, trials, middle) >= limit:
-            outside = middle
-        else:
-            inside = middle
-    return inside
-
-
-def _log_mixture(events: int, trials: int, rate: float) -> float:
-    """Logarithm of the mixture's likelihood relative to that of `rate`."""
-    if not 0.0 < rate < 1.0:
+def mixture_radius(variance: float, observations: int, alpha: float, tuned_for: int) -> float:
+    """Radius of the two-sided normal mixture around an estimate of this variance; infinite where that is not known."""
+    if not math.isfinite(variance) or observations < 1:
         return math.inf
-    others = trials - events
-    mixture = math.lgamma(events + 0.5) + math.lgamma(others + 0.5) - math.lgamma(trials + 1.0) - math.log(math.pi)
-    return mixture - events * math.log(rate) - others * math.log1p(-rate)
-
-
-def rate_difference(primary: tuple[int, int], canary: tuple[int, int], alpha: float) -> tuple[float, float]:
-    """Confidence sequence of canary's rate minus primary's, each given as events and trials; alpha is shared evenly."""
-    primary_low, primary_high = rate_interval(*primary, alpha / 2)
-    canary_low, canary_high = rate_interval(*canary, alpha / 2)
-    return canary_low - primary_high, canary_high - primary_low
+    log_alpha = -2 * math.log(alpha)
+    squared_rho = (log_alpha + math.log(log_alpha + 1)) / max(1, tuned_for)
+    scaled = observations * squared_rho
+    return math.sqrt(variance * 2 * (scaled + 1) / scaled * math.log(math.sqrt(scaled + 1) / alpha))

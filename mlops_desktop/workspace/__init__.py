@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutState
+from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutKind, RolloutState
 from mlops_desktop.core.errors import Conflict, InvalidInput
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.monitoring import Alert, AlertState
@@ -23,6 +23,7 @@ from mlops_desktop.pipelines.settings import adopt_spec
 from mlops_desktop.pipelines.steps import check_request
 from mlops_desktop.registry import Registry
 from mlops_desktop.workspace.data import Data
+from mlops_desktop.workspace.serving import Serving
 from mlops_desktop.workspace.tokens import Tokens
 
 
@@ -32,12 +33,14 @@ class Workspace:
     Attributes:
         registry: tables, journal and content store; read from it, write through the verbs below.
         data: the verbs for datasets.
+        serving: the verbs for rollouts and replays.
         tokens: the verbs for the tokens of the gateway's clients.
     """
 
     def __init__(self, folder: Path, *, actor: str = "") -> None:
         self.registry = Registry(folder, actor=actor)
         self.data = Data(self.registry)
+        self.serving = Serving(self.registry)
         self.tokens = Tokens(self.registry)
 
     @classmethod
@@ -146,24 +149,10 @@ class Workspace:
 
     def start_canary(self, endpoint: str, model_reference: str, *, weight: float) -> Rollout:
         """Give a version a share (0 to 1) of the endpoint's requests."""
-        self._check_weight(weight)
-        version = self.registry.models.get(model_reference)
-        served = self.registry.endpoints.get(endpoint).model
-        if served != version.model:
-            raise Conflict(f"{endpoint} serves {served}, not {version.model}.", hint="Choose a version of its model.")
-        current = promotion.production_version(self.registry, version.model)
-        if current is None or current.number == version.number:
-            raise Conflict(f"{version.reference} has nothing to be compared with.", hint="Promote it instead.")
-        return self.registry.rollouts.start(
-            endpoint, version.model, canary=version.number, primary=current.number, weight=weight
-        )
+        return self.serving.start_rollout(endpoint, model_reference, kind=RolloutKind.CANARY, weight=weight)
 
     def set_canary_weight(self, endpoint: str, weight: float) -> Rollout:
-        self._check_weight(weight)
-        rollout = self.registry.rollouts.running(endpoint)
-        if rollout is None:
-            raise Conflict(f"No canary is running on {endpoint}.", hint="Start one first.")
-        return self.registry.rollouts.change(msgspec.structs.replace(rollout, weight=weight), "weight set by hand")
+        return self.serving.set_weight(endpoint, weight)
 
     # Alerts
 
@@ -172,8 +161,3 @@ class Workspace:
 
     def resolve(self, alert: int, *, reason: str = "resolved by hand") -> Alert:
         return self.registry.alerts.change_state(self.registry.alerts.get(alert), AlertState.RESOLVED, reason)
-
-    @staticmethod
-    def _check_weight(weight: float) -> None:
-        if not 0.0 <= weight <= 1.0:
-            raise InvalidInput(f"A canary's share of {weight} is not between 0 and 1.", hint="0.2 means 20 %.")

@@ -106,7 +106,8 @@ class Predictions:
         exchange.time = event_time(self._clock, request, exchange.received)
         route = live.config.route
         if number is None:
-            key = form.entity or (call.entity_ids[0] if call.entity_ids else exchange.id)
+            entity = form.entity or (call.entity_ids[0] if call.entity_ids else "")
+            key = entity if entity and not route.by_request else exchange.id
             number, exchange.role = pick(route, live.config.name, key)
         else:
             exchange.role = PINNED

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from mlops_desktop.core.datasets import ColumnType
+from mlops_desktop.core.deployments import RolloutKind
 from mlops_desktop.core.models import Feature, Signature, Task
 from mlops_desktop.evaluation.business import ValueMatrix
 from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord, Record, encode_record, to_micros
 from mlops_desktop.serving.logwriter import LogWriter
-from mlops_desktop.serving.rollout import RolloutSpec
 from mlops_desktop.serving.rollout_reader import RolloutReader
+from mlops_desktop.serving.rolloutspec import RolloutSpec
 
 START = datetime(2013, 2, 1, tzinfo=UTC)
 SIGNATURE = Signature(Task.CLASSIFICATION, (Feature("x", ColumnType.NUMBER, "x"),), "late", ("0", "1"))
@@ -124,7 +125,8 @@ def test_errors_runs_and_slow_requests_are_counted_and_cold_ones_left_out(log: L
     reader.update()
     canary = reader.canary
     assert (canary.requests, canary.errors, canary.longest_error_run, canary.error_run) == (5, 2, 2, 0)
-    assert (canary.timed, canary.slow, canary.schema_mismatches) == (2, 1, 1)
+    assert canary.schema_mismatches == 1 and reader.contrast.errors.trials == [0, 5]
+    assert reader.contrast.latency.quantile_us(1) == pytest.approx(900_000, rel=0.06)  # b; e took 1 ms
 
 
 def test_log_loss_and_regression_have_losses_of_their_own(log: Log) -> None:
@@ -138,3 +140,18 @@ def test_log_loss_and_regression_have_losses_of_their_own(log: Log) -> None:
     squared.update()
     assert squared.primary.loss.mean == pytest.approx(9.0)
     assert not squared.primary.has_cost
+
+
+def test_a_shadow_is_compared_with_the_primary_on_the_same_rows(log: Log) -> None:
+    reader = log.reader(spec=RolloutSpec(kind=RolloutKind.SHADOW), costs=COSTS)
+    log.write(served("a", [0.8, 0.2], entity_ids=["f", "g"]), label("f", 1), served("b", [0.5], canary=True))
+    log.write(served("a", [0.6, 0.4], canary=True, role="shadow", entity_ids=["f", "g"]), label("a/1", 0))
+    reader.update()
+    assert reader.canary.rows == 2 and reader.canary.labelled == reader.primary.labelled == 2
+    assert reader.contrast.paired_loss.rows == 2 and reader.contrast.paired_loss.requests == 1
+    assert reader.contrast.paired_loss.mean == pytest.approx((0.16 + 0.16 - 0.04 - 0.04) / 2)
+    assert reader.contrast.paired_cost.mean == 0.0
+    log.write(label("f", 0))
+    reader.update()
+    assert reader.contrast.paired_loss.mean == pytest.approx((0.36 + 0.16 - 0.64 - 0.04) / 2)
+    assert reader.contrast.paired_cost.mean == 0.0 and reader.canary.ranks.auc()[0] != reader.canary.ranks.auc()[0]
