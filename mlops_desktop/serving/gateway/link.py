@@ -26,6 +26,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 _SIGKILL = 9
 _END_SECONDS = 1.0
+CLOSE_SECONDS = 10.0
 
 
 class Ending(Enum):
@@ -114,10 +115,12 @@ class WorkerLink(asyncio.SubprocessProtocol):
         self._write(encode_frame([job.columns for job in batch]))
 
     def close(self) -> None:
-        """Let it end by itself, at the end of its standard input."""
+        """Let it end by itself, at the end of its standard input; one that hangs is made to."""
         self._is_closed = True
         if self._stdin is not None:
             self._stdin.close()
+        if not self.is_dead:
+            self._killing = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._kill)
 
     def kill_hung(self) -> None:
         """End a worker that does not come back; its batch is lost to it."""
@@ -179,7 +182,7 @@ class WorkerLink(asyncio.SubprocessProtocol):
         del exc
         if fd == 1 and not self.is_dead:
             self._lose()
-            self._killing = asyncio.get_running_loop().call_later(_END_SECONDS, self._kill)
+            self._killing = asyncio.get_running_loop().call_later(_END_SECONDS, self._mistrust, "its output closed")
 
     def _lose(self) -> None:
         """It answers no more. What it had in its hands is told when it has ended, as how it did matters."""
