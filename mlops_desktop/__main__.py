@@ -25,6 +25,7 @@ def main() -> int:
     command line opens the window.
     """
     multiprocessing.freeze_support()
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by ONNX Runtime when it is imported
     _give_silent_streams()
     arguments = sys.argv[1:]
     target = COMMAND_LINE

@@ -80,11 +80,6 @@ class SecuritySpec(Struct, frozen=True, forbid_unknown_fields=True):
         if not is_loopback(self.host) and not (self.certificate and self.key):
             raise ValueError("a host other than this machine needs certificate and key")
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a prediction needs no token."""
-        return not self.demand_tokens and is_loopback(self.host)
-
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""

@@ -47,13 +47,13 @@ _encode = msgspec.json.encode
 class App:
     """Answers requests with what is configured. `endpoints` is given after construction, as it reports back to us."""
 
-    def __init__(self, connections: set[HttpConnection]) -> None:
+    def __init__(self, connections: set[HttpConnection], *, is_local: bool = True) -> None:
         self.meters = Meters()
         self.clock = GatewayTime()
         self.predictions = Predictions(self.meters, self.clock)
         self.endpoints: Endpoints
         self._connections = connections
-        self.guard = Guard()
+        self.guard = Guard(is_local=is_local)
         self._fixed: dict[bytes, tuple[bytes, Callable[[Request, HttpConnection], None]]] = {
             b"/predict": (b"POST", self._predict_only),
             b"/feedback": (b"POST", self._feedback),

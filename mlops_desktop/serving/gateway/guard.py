@@ -10,7 +10,7 @@ from pathlib import Path
 from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.http import HttpConnection, Request
 from mlops_desktop.serving.gateway.limits import RateLimiter
-from mlops_desktop.serving.policies import SecuritySpec, is_loopback
+from mlops_desktop.serving.policies import SecuritySpec
 from mlops_desktop.serving.tokens import Scope, TokenFile
 
 _LOOPBACK_NAMES = (b"127.0.0.1", b"localhost", b"[::1]", b"")
@@ -20,14 +20,17 @@ _NOBODY = ""
 
 
 class Guard:
-    """Demands tokens where the rules do, always for feedback. The `own` token is the workspace's: good for all."""
+    """Demands tokens where the rules do, always for feedback, and for all where others than this machine reach us.
 
-    def __init__(self) -> None:
+    The `own` token is the workspace's: good for all.
+    """
+
+    def __init__(self, *, is_local: bool = True) -> None:
+        self._is_local = is_local
         self._security = SecuritySpec()
         self._own = b""
         self._tokens = TokenFile(Path())
         self._limiter: RateLimiter | None = None
-        self._is_local = True
 
     def configure(self, security: SecuritySpec, own: str, tokens: str) -> None:
         """Rules, the workspace's own token and the path of the file of tokens; empty where there is none."""
@@ -40,7 +43,6 @@ class Guard:
         self._security = security
         self._own = own.encode()
         self._tokens = TokenFile(Path(tokens))
-        self._is_local = is_loopback(security.host)
 
     def admit(self, request: Request, path: bytes, connection: HttpConnection) -> None:
         """Raise `HttpError` 401, 403 or 429 for what is not to be answered."""
@@ -48,7 +50,7 @@ class Guard:
         if path in _OPEN:
             return
         scope = _scope_of(request, path)
-        is_free = self._security.is_open and scope in (None, Scope.PREDICT)
+        is_free = self._is_local and not self._security.demand_tokens and scope in (None, Scope.PREDICT)
         if is_free and self._limiter is None:
             return
         client = self._client(request, scope)

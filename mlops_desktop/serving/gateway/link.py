@@ -14,6 +14,7 @@ import msgspec
 
 from mlops_desktop.core.processes import program_command
 from mlops_desktop.serving.frames import BatchReply, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
+from mlops_desktop.serving.gateway.isolation import worker_environment, worker_folder
 
 if TYPE_CHECKING:
     from mlops_desktop.serving.gateway.pool import Job
@@ -81,7 +82,8 @@ class WorkerLink(asyncio.SubprocessProtocol):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None,
-            env=os.environ | _ONE_THREAD,
+            env=worker_environment(os.environ) | _ONE_THREAD,
+            cwd=worker_folder(),
         )
         return link
 

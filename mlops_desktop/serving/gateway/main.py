@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from mlops_desktop.core.errors import Conflict, EnvironmentProblem
 from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.gateway.app import App
@@ -129,7 +127,7 @@ class Gateway:
         self._tls = tls
         self._spool = spool
         self._connections: set[HttpConnection] = set()
-        self._app = App(self._connections)
+        self._app = App(self._connections, is_local=is_loopback(listener.getsockname()[0]))
         self._limits = Limits()
         self._server: asyncio.Server | None = None
 
@@ -160,9 +158,6 @@ class Gateway:
         return None
 
     async def _configure(self, config: GatewayConfig) -> None:
-        host = self._listener.getsockname()[0]
-        if is_loopback(config.security.host) and not is_loopback(host):  # never serve others by this machine's rules
-            config = msgspec.structs.replace(config, security=msgspec.structs.replace(config.security, host=host))
         self._limits = _limits_of(config.security)
         applying = asyncio.get_running_loop().create_task(self._app.configure(config))
         await asyncio.sleep(0)
