@@ -209,4 +209,4 @@ def _is_another(before: Any, after: Any) -> bool:
     """Another class, or a number that differs by more than a hundredth."""
     if isinstance(before, float) and isinstance(after, float):
         return abs(after - before) > 0.01 * max(abs(before), abs(after))
-    return bool(before != after)
+    return str(before) != str(after)  # a class may have been a number in the log
