@@ -203,7 +203,7 @@ class App:
         connection.respond(200 if is_ready else 503, _encode({"ready": is_ready}))
 
     def _ping(self, _: Request, connection: HttpConnection) -> None:
-        connection.respond(200 if self.endpoints.is_ready else 503, b"\n")
+        connection.respond(200 if self.endpoints.is_ready else 503, b"\n", b"text/plain; charset=utf-8")
 
     def _openapi(self, _: Request, connection: HttpConnection) -> None:
         connection.respond(200, _encode(openapi([live.config for live in self.endpoints.all])))

@@ -9,6 +9,7 @@ from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Signature
 from mlops_desktop.serving.config import ServedEndpoint
 from mlops_desktop.serving.gateway.calls import ARROW_TYPE, CSV_TYPE, JSON_TYPE, MAX_ROWS
+from mlops_desktop.serving.gateway.v2_tensors import DATATYPES
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _TYPES: dict[ColumnType, list[str]] = {
@@ -61,7 +62,6 @@ def openapi(endpoints: list[ServedEndpoint]) -> dict[str, Any]:
 
 _STATE = {
     "/health": "Whether each model answers",
-    "/ping": "Whether all models answer (MLflow, SageMaker)",
     "/v2": "Name, version and extensions of the server",
     "/v2/health/live": "Whether the server is there",
     "/v2/health/ready": "Whether all models answer",
@@ -188,7 +188,8 @@ def _feedback(endpoint: ServedEndpoint) -> dict[str, Any]:
 def _infer(endpoint: ServedEndpoint, signature: Signature) -> dict[str, Any]:
     tensor = _object(
         {"name": {"type": "string", "enum": [feature.name for feature in signature.features]},
-         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}}, "datatype": {"type": "string"},
+         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+         "datatype": {"type": "string", "enum": sorted(DATATYPES)},
          "data": {"type": "array"}},
         ["name", "shape", "datatype", "data"],
     )  # fmt: skip
@@ -215,7 +216,8 @@ def _get(summary: str) -> dict[str, Any]:
 
 
 def _body(content: dict[str, Any], *tables: str) -> dict[str, Any]:
-    return {"required": True, "content": content | {kind: {"schema": {"type": "string"}} for kind in tables}}
+    schema = {"type": "string", "minLength": 1}
+    return {"required": True, "content": content | {kind: {"schema": schema} for kind in tables}}
 
 
 def _responses(content: dict[str, Any], error: str) -> dict[str, Any]:
