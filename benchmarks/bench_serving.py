@@ -104,18 +104,18 @@ def bare_loop(artifact: str, signature: Any, body: bytes, seconds: float) -> int
     """Predictions per second of one process that does nothing else."""
     from mlops_desktop.core.models import Runtime
     from mlops_desktop.serving.frames import LoadRequest
-    from mlops_desktop.serving.gateway.calls import Answer
+    from mlops_desktop.serving.gateway.calls import Answer, Form
     from mlops_desktop.serving.gateway.checks import columns_in_order
     from mlops_desktop.serving.gateway.plain import PlainCodec
-    from mlops_desktop.serving.predictors import load_predictor, result_of
+    from mlops_desktop.serving.predictors import load_predictor, predict, result_of
 
     predictor = load_predictor(LoadRequest(artifact, Runtime.ONNX, signature))
     codec = PlainCodec()
     count, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        call = codec.decode(body)
-        result = result_of(predictor.predict(columns_in_order(call.columns, signature)))
-        codec.encode(Answer("id", "", "m", "e", 1, "primary", result.scores, ["1"]), call)
+        call = codec.decode(body, Form())
+        result = result_of(predict(predictor, columns_in_order(call.columns, signature)))
+        codec.encode(Answer("id", "", "m", "e", 1, "primary", result.scores, ["1"], ("0", "1")), call, Form())
         count += 1
     return round(count / (time.perf_counter() - started))
 
