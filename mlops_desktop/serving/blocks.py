@@ -76,6 +76,15 @@ class RateBlocks:
         """Rate of the primary (0) or the canary (1); NaN without requests."""
         return self.events[side] / self.trials[side] if self.trials[side] else math.nan
 
+    @property
+    def standard_error(self) -> float:
+        """Of the difference of both rates, if they were equal; infinite without requests of either."""
+        (primary, canary), events = self.trials, sum(self.events)
+        if not primary or not canary:
+            return math.inf
+        pooled = events / (primary + canary)
+        return math.sqrt(pooled * (1 - pooled) * (1 / primary + 1 / canary))
+
     def difference(self, alpha: float) -> tuple[float, float]:
         """Confidence sequence of canary's rate minus primary's.
 

@@ -16,6 +16,9 @@ NO_BOUND = (-math.inf, math.inf)
 _CERTAIN = 1.6449
 """Standard errors within the margin at which an AUC is so in nineteen of twenty cases."""
 
+_BY_CHANCE = 2.0
+"""Standard errors of a difference of rates that are no reason not to go on."""
+
 
 class RolloutStats(Struct):
     """Sufficient statistics of one version alone."""
@@ -140,14 +143,20 @@ def _of_means(
 
 
 def _of_rates(name: str, blocks: RateBlocks, alpha: float, margin: float, is_enough: bool) -> Guardrail:
-    """Failed when surely worse at all, and worse by more than the margin as far as one can tell."""
+    """Failed when surely worse at all, and worse by more than the margin as far as one can tell.
+
+    Passed when no more is seen than the margin and chance make: one slow request in a hundred says nothing.
+    """
     low, high = blocks.difference(alpha)
     first, second = (blocks.rate(side) if blocks.trials[side] else 0.0 for side in (0, 1))
-    has_failed = low > 0 and second - first > margin
-    verdict = _verdict(has_failed, low, high, second - first, margin, is_enough)
-    counts = blocks.trials
+    counts, difference = blocks.trials, second - first
+    verdict = "undecided"
+    if low > 0 and difference > margin:
+        verdict = "fail"
+    elif is_enough and difference <= margin + _BY_CHANCE * blocks.standard_error:
+        verdict = "pass"
     return Guardrail(
-        name, first, second, second - first, low, high, counts[0], counts[1], verdict, "share of requests"
+        name, first, second, difference, low, high, counts[0], counts[1], verdict, "share of requests"
     )  # fmt: skip
 
 

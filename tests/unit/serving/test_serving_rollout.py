@@ -45,7 +45,7 @@ def figures_of(
 
 
 def judged(figures: Figures, spec: RolloutSpec = SPEC, elapsed: timedelta = DAY, **so_far: Any) -> Judgement:
-    fields = {"step": spec.last_step, "elapsed": elapsed, "at_step": elapsed} | so_far
+    fields: dict[str, Any] = {"step": spec.last_step, "elapsed": elapsed, "at_step": elapsed} | so_far
     return judge(spec, figures, Progressed(**fields))
 
 
@@ -83,6 +83,12 @@ def test_a_rate_that_is_surely_but_hardly_higher_is_tolerated() -> None:
 def test_a_slow_canary_is_rolled_back() -> None:
     verdict = judged(figures_of(slow=(0, 30)))
     assert verdict.outcome is Outcome.ROLLBACK and "slower" in verdict.reason
+
+
+def test_one_slow_request_of_a_few_hundred_does_not_stand_in_the_way() -> None:
+    figures = figures_of(slow=(0, 1))
+    assert figures.contrast.latency.rates.rate(1) > SPEC.latency_margin
+    assert judged(figures).outcome is Outcome.PROMOTE
 
 
 def test_cold_starts_and_errors_do_not_count_as_slow() -> None:
