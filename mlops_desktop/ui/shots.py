@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         "--page",
         action="append",
         default=[],
-        help="this page only, or `import` or `upkeep`",
+        help="this page only, or `import`, `upkeep` or `versions`",
     )
     parser.add_argument("--theme", choices=["light", "dark"], help="this theme only")
     parser.add_argument("--size", choices=sorted(SIZES), help="this size only")
@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     from mlops_desktop.ui import screens
     from mlops_desktop.ui.shots_imports import render_imports
     from mlops_desktop.ui.shots_upkeep import build_upkeep, render_upkeep
+    from mlops_desktop.ui.shots_versions import render_versions
     from mlops_desktop.ui.theme.apply import Theme
 
     themes = [Theme(arguments.theme)] if arguments.theme else screens.THEMES
@@ -40,12 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     screens.application()
     with tempfile.TemporaryDirectory(prefix="mlops-desktop-shots-") as temporary:
         folder = arguments.workspace or _made(Path(temporary) / "flights")
-        keys = [key for key in arguments.page if key not in ("import", "upkeep")]
+        keys = [key for key in arguments.page if key not in ("import", "upkeep", "versions")]
         written = []
         if keys or not arguments.page:
             written += screens.render_pages(folder, arguments.outdir, sizes, themes, keys=keys)
         if not arguments.workspace and (not arguments.page or "import" in arguments.page):
             written += render_imports(folder, arguments.outdir, sizes, themes)
+        if not arguments.workspace and (not arguments.page or "versions" in arguments.page):
+            written += render_versions(Path(temporary) / "versions", arguments.outdir, sizes, themes)
         if not arguments.workspace and (not arguments.page or "upkeep" in arguments.page):
             written += render_upkeep(build_upkeep(Path(temporary) / "upkeep"), arguments.outdir, sizes, themes)
         if not arguments.workspace and not arguments.page:

@@ -447,6 +447,12 @@ def test_a_distribution_tells_statistic_threshold_and_n(qtbot: QtBot) -> None:
     assert chart.is_empty
 
 
+def test_a_chart_from_zero_without_data_still_has_bounds(qtbot: QtBot) -> None:
+    chart = TimeChart("requests", from_zero=True)
+    qtbot.addWidget(chart)
+    assert chart.value_bounds() == (0.0, 1.0)
+
+
 # --- word-sized
 
 

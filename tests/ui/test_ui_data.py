@@ -83,17 +83,13 @@ def page(orders: Path, open_view: OpenView, qtbot: QtBot) -> Iterator[Any]:
     view.open("data/orders@5")
     made = view.page("data")
     assert isinstance(made, DataPage)
-    qtbot.waitUntil(lambda: made.is_settled and reference(made) == "orders@5", timeout=20_000)
+    qtbot.waitUntil(lambda: made.is_settled and made.chosen == "orders@5", timeout=20_000)
     yield made
-
-
-def reference(page: Any) -> str:
-    return page.panel.line.reference if page.is_built and page.panel.line is not None else ""
 
 
 def choose(qtbot: QtBot, page: Any, wanted: str) -> None:
     page.open_target(wanted)
-    qtbot.waitUntil(lambda: reference(page) == wanted and page.is_settled, timeout=20_000)
+    qtbot.waitUntil(lambda: page.chosen == wanted and page.is_settled, timeout=20_000)
 
 
 def tab(qtbot: QtBot, page: Any, key: str) -> Any:
@@ -132,7 +128,7 @@ def test_the_change_is_against_the_next_older_version_that_there_is(orders: Path
 def test_archived_versions_are_listed_on_demand(page: Any, qtbot: QtBot) -> None:
     page.panel.archived.setChecked(True)
     qtbot.waitUntil(lambda: [line.number for line in page.panel.versions.timeline.lines] == [5, 4, 2, 1])
-    assert reference(page) == "orders@5"
+    assert page.chosen == "orders@5"
 
 
 def test_an_archived_version_that_is_asked_for_is_shown(page: Any, qtbot: QtBot) -> None:
@@ -143,14 +139,14 @@ def test_an_archived_version_that_is_asked_for_is_shown(page: Any, qtbot: QtBot)
 
 def test_a_version_is_opened_by_its_alias(page: Any, qtbot: QtBot) -> None:
     page.open_target("orders@reference")
-    qtbot.waitUntil(lambda: reference(page) == "orders@1" and page.is_settled)
+    qtbot.waitUntil(lambda: page.chosen == "orders@1" and page.is_settled)
 
 
 def test_a_deleted_version_is_told_of_and_what_is_shown_stays(page: Any, qtbot: QtBot) -> None:
     with qtbot.waitSignal(page.bridge.problem) as problem:
         page.open_target("orders@3")
     assert "was deleted" in problem.args[0].message
-    assert reference(page) == "orders@5"
+    assert page.chosen == "orders@5"
 
 
 def test_versions_are_filtered_by_tag_and_note(page: Any, qtbot: QtBot) -> None:
@@ -162,13 +158,21 @@ def test_versions_are_filtered_by_tag_and_note(page: Any, qtbot: QtBot) -> None:
     assert page.panel.version_stack.currentWidget().kind == "nothing"
     qtbot.mouseClick(page.panel.version_stack.currentWidget().action, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.panel.versions.rowCount() == 3)
-    assert reference(page) == "orders@5"
+    assert page.chosen == "orders@5"
+
+
+def test_a_filter_does_not_hide_the_version_that_is_asked_for(page: Any, qtbot: QtBot) -> None:
+    page.panel.version_field.setText("by hand")
+    qtbot.waitUntil(lambda: page.panel.versions.rowCount() == 1)
+    choose(qtbot, page, "orders@4")
+    assert page.panel.version_field.text() == ""
+    assert page.panel.version_view.currentIndex().row() == 1
 
 
 def test_another_dataset_shows_its_newest_version(page: Any, qtbot: QtBot) -> None:
     row = page.panel.datasets.row_of("tall")
     page.panel.dataset_view.setCurrentIndex(page.panel.datasets.index(row))
-    qtbot.waitUntil(lambda: reference(page) == "tall@1" and page.is_settled)
+    qtbot.waitUntil(lambda: page.chosen == "tall@1" and page.is_settled)
 
 
 def test_ten_thousand_versions_are_one_model_without_a_widget_per_row(qtbot: QtBot) -> None:
@@ -178,7 +182,7 @@ def test_ten_thousand_versions_are_one_model_without_a_widget_per_row(qtbot: QtB
     view = painted_list("versions", model)
     qtbot.addWidget(view)
     view.setItemDelegate(VersionDelegate(model, view))
-    model.set_timeline(queries.Timeline("d", lines, (*[10] * 9_999, None)))
+    model.set_timeline(queries.timeline_of("d", lines))
     view.resize(300, 600)
     view.show()
     view.scrollToBottom()
@@ -239,8 +243,8 @@ def test_times_lose_needless_zeros_only(values: pa.Array, shown: list[str]) -> N
 
 
 def test_numbers_are_shown_in_full() -> None:
-    column = pa.chunked_array([pa.array([0.1, -0.0, float("nan"), float("inf"), 1e300, None], pa.float64())])
-    assert row_queries.texts(column) == ["0.1", "-0", "nan", "inf", "1e+300", None]
+    column = pa.chunked_array([pa.array([0.1, -0.0, float("nan"), float("inf"), 1e300, None, -1.25e-6], pa.float64())])
+    assert row_queries.texts(column) == ["0.1", "-0", "nan", "inf", "1e+300", None, "-1.25e-06"]
     assert row_queries.texts(pa.chunked_array([pa.array([0.1], pa.float32())])) == ["0.1"]
 
 
@@ -446,7 +450,7 @@ def test_a_damaged_version_says_so_and_can_be_tried_again(orders: Path, open_vie
     view = open_view(orders)
     view.open("data/orders@5")
     page: Any = view.page("data")
-    qtbot.waitUntil(lambda: page.is_settled and reference(page) == "orders@5", timeout=20_000)
+    qtbot.waitUntil(lambda: page.is_settled and page.chosen == "orders@5", timeout=20_000)
     profile = tab(qtbot, page, "profile")
     assert profile.state.kind == "error"
     assert "damaged" in profile.state.title.text()

@@ -118,7 +118,7 @@ class TimeChart(PlotChart):
         highs = [float(each.max()) for each in present] + edges
         if self._from_zero:
             lows.append(0.0)
-        return (min(lows), max(highs)) if lows else (0.0, 1.0)
+        return (min(lows), max(highs)) if highs else (0.0, 1.0)
 
     # --- view
 

@@ -119,11 +119,14 @@ class DataPage(Page):
         if self.is_built:
             self.bridge.ask("data target", partial(queries.version_line, reference=target), self.panel.choose)
 
+    @property
+    def chosen(self) -> str:
+        """Reference of the version that is shown; empty for none."""
+        return self.panel.line.reference if self.is_built and self.panel.line is not None else ""
+
     def _on_chosen(self, line: VersionLine) -> None:
-        lines = self.panel.versions.timeline.lines
-        tags = sorted({tag for each in lines for tag in each.tags})
-        aliases = sorted({alias for each in lines for alias in each.aliases} - {"latest"})
-        self.head.show_line(line, tags, aliases or ["reference"])
+        timeline = self.panel.versions.timeline
+        self.head.show_line(line, timeline.tags, timeline.aliases or ("reference",))
         self._show_tab()
 
     def _on_timeline(self, found: queries.Timeline) -> None:

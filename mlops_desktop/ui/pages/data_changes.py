@@ -34,7 +34,7 @@ class ColumnChanges(QWidget):
         self.table = DataTable(
             [
                 ColumnSpec("name", self.tr("Column"), width=150),
-                ColumnSpec("type", self.tr("Type"), width=68),
+                ColumnSpec("type", self.tr("Type"), width=78),
                 ColumnSpec("change", self.tr("Change"), width=104),
                 ColumnSpec(
                     "cells",

@@ -47,6 +47,8 @@ class CorrelationDialog(QDialog):
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
         self.area.setWidget(self.matrix)
+        self.area.viewport().setAutoFillBackground(False)
+        self.matrix.setAutoFillBackground(False)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.state)
         self.stack.addWidget(self.area)

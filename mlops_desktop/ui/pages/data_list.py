@@ -51,6 +51,9 @@ class DatasetPanel(QWidget):
         self._dataset = self._wanted = ""
         self.is_settled = True
         self._is_moved = self._is_quiet = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._filter)
         self.datasets, self.versions = DatasetsModel(self), VersionsModel(self)
         self.dataset_view = painted_list(self.tr("Datasets"), self.datasets)
         self.dataset_view.setItemDelegate(DatasetDelegate(self.datasets, self.dataset_view))
@@ -60,15 +63,12 @@ class DatasetPanel(QWidget):
         self.version_view.selectionModel().currentChanged.connect(self._on_version)
         self.dataset_field = _filter_field(self, self.tr("Filter datasets"))
         self.version_field = _filter_field(self, self.tr("Number, tag, note, file"))
-        self.dataset_field.textChanged.connect(partial(self._filter_soon, "datasets"))
-        self.version_field.textChanged.connect(partial(self._filter_soon, "versions"))
+        for field in (self.dataset_field, self.version_field):
+            field.textChanged.connect(lambda _text: self._timer.start(_FILTER_MS))
         self.archived = QCheckBox(self.tr("Archived"))
         self.archived.setToolTip(self.tr("List versions that were archived, too"))
         self.archived.toggled.connect(lambda _on: self._ask())
         self.count = caption()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._filter)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -140,7 +140,7 @@ class DatasetPanel(QWidget):
         if not self._is_quiet and index.isValid() and (name := self.datasets.name(index.row())) != self._dataset:
             self._dataset = name
             self._wanted = ""
-            self.version_field.clear()
+            self._clear(self.version_field)
             self._ask()
 
     # Versions
@@ -153,12 +153,12 @@ class DatasetPanel(QWidget):
             self.archived.blockSignals(False)
         self._wanted = line.reference
         if line.dataset != self._dataset:
-            self.dataset_field.clear()
+            self._clear(self.dataset_field)
             self._dataset = line.dataset
             self._is_quiet = True
             self._mark_dataset()
             self._is_quiet = False
-        self.version_field.clear()
+        self._clear(self.version_field)
         self._ask()
 
     def _ask(self) -> None:
@@ -176,6 +176,9 @@ class DatasetPanel(QWidget):
 
     def _show_timeline(self, found: queries.Timeline) -> None:
         self.is_settled = True
+        if found.lines == self.versions.timeline.lines and found.lines and not self._wanted:
+            self._ask_marks(found.dataset)  # anew laying out ten thousand versions would be felt
+            return
         chosen = self._wanted or (self.line.reference if self.line is not None else "")
         self._is_quiet = True
         place = self.version_view.verticalScrollBar().value()
@@ -193,7 +196,10 @@ class DatasetPanel(QWidget):
         self.timelineShown.emit(found)
         if self.versions.rowCount():
             self._choose(self.versions.line(row))
-        query = partial(queries.timeline_marks, dataset=found.dataset)
+        self._ask_marks(found.dataset)
+
+    def _ask_marks(self, dataset: str) -> None:
+        query = partial(queries.timeline_marks, dataset=dataset)
         self._bridge.ask("data timeline marks", query, self.versions.set_marks)
 
     def _on_version(self, index: QModelIndex) -> None:
@@ -206,16 +212,19 @@ class DatasetPanel(QWidget):
 
     # Filters
 
-    def _filter_soon(self, which: str, _text: str) -> None:
-        self._timer.setProperty("which", which)
-        self._timer.start(_FILTER_MS)
+    def _clear(self, field: QLineEdit) -> None:
+        """Take a filter away at once: what is chosen must not be hidden by it."""
+        if field.text():
+            field.clear()
+            self._timer.stop()
+            self._filter()
 
     def _filter(self) -> None:
         self._is_quiet = True
-        if self._timer.property("which") == "datasets":
+        if self.dataset_field.text() != self.datasets.filter:
             self.datasets.set_filter(self.dataset_field.text())
             self._mark_dataset()
-        else:
+        if self.version_field.text() != self.versions.filter:
             self.versions.set_filter(self.version_field.text())
             row = self.versions.row_of(self.line.reference) if self.line is not None else -1
             if row >= 0:
@@ -235,6 +244,7 @@ class DatasetPanel(QWidget):
                 stack.setCurrentWidget(state)
         shown, total = self.versions.rowCount(), len(self.versions.timeline.lines)
         text = self.tr("{shown} of {total} versions") if shown < total else self.tr("{total} versions")
+        text = self.tr("1 version") if shown == total == 1 else text
         self.count.setText(text.format(shown=f"{shown:,}", total=f"{total:,}"))
 
 

@@ -18,7 +18,7 @@ from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.columnchart import ColumnChart, Stretch, figure
 from mlops_desktop.ui.widgets.datatable import DataTable
-from mlops_desktop.ui.widgets.figures import duration, percent
+from mlops_desktop.ui.widgets.figures import MINUS, duration, percent
 from mlops_desktop.ui.widgets.inspector import FactList
 from mlops_desktop.ui.widgets.labels import ElidedLabel, caption
 from mlops_desktop.ui.widgets.previewmodel import type_title
@@ -64,7 +64,7 @@ class ProfileTab(VersionTab):
         table = DataTable(
             [
                 ColumnSpec("name", self.tr("Column"), width=140),
-                ColumnSpec("type", self.tr("Type"), width=68),
+                ColumnSpec("type", self.tr("Type"), width=78),
                 ColumnSpec("shape", self.tr("Distribution"), Kind.HISTOGRAM, width=110),
                 ColumnSpec("missing", self.tr("Missing"), Kind.PERCENT, width=72, decimals=1),
                 ColumnSpec("distinct", self.tr("Distinct"), Kind.INTEGER, width=76),
@@ -191,7 +191,8 @@ class ProfileTab(VersionTab):
 
 
 def _told(value: float | None) -> str:
-    return figure(value, _DIGITS)
+    text = figure(value, _DIGITS)
+    return text if "e" not in text or value is None else f"{value:.1e}".replace("-", MINUS)
 
 
 def _shape(column: ColumnProfile) -> tuple[float, ...]:

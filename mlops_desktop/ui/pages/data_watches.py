@@ -27,6 +27,8 @@ from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 if TYPE_CHECKING:
     from mlops_desktop.pipelines.watching import WatchState
 
+_DATASET_LETTERS = 12
+
 
 class WatchesDialog(QDialog):
     """All watched folders of the workspace."""
@@ -74,6 +76,8 @@ class WatchesDialog(QDialog):
         self.dataset = QComboBox()
         self.dataset.setEditable(True)
         self.dataset.addItems(datasets)
+        self.dataset.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.dataset.setMinimumContentsLength(_DATASET_LETTERS)
         self.dataset.setCurrentText(dataset)
         self.dataset_field = FormField(self.tr("Dataset"), self.dataset)
         self.add_button = button(self.tr("Watch this folder"), "plus", "primary", self.add)
@@ -101,7 +105,7 @@ class WatchesDialog(QDialog):
         form.addWidget(self.dataset_field, 0, 3)
         form.addWidget(self.time_field, 0, 4)
         form.setColumnStretch(0, 3)
-        for column in (2, 3, 4):
+        for column in (2, 4):
             form.setColumnStretch(column, 1)
         layout.addLayout(form)
         foot = QHBoxLayout()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mlops_desktop.core.datasets import Attempt, DatasetVersion, Profile, VersionLine
 from mlops_desktop.core.events import DatasetContractChecked
 from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.governance.lineage import Lineage
+from mlops_desktop.registry.dataset_reader import LATEST
 from mlops_desktop.workspace import Workspace
 
 MOST_ATTEMPTS = 1_000
@@ -43,14 +45,22 @@ class Use:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """The versions of a dataset, newest first; `changes` are their rows less those of the next older one."""
+    """The versions of a dataset, newest first.
+
+    `changes` are their rows less those of the next older one, `words` what a filter looks into, in lower case; `places`
+    says by number where a version stands. `tags` and `aliases` are all that are in use.
+    """
 
     dataset: str
     lines: tuple[VersionLine, ...]
-    changes: tuple[int | None, ...]
+    changes: tuple[int | None, ...] = ()
+    words: tuple[str, ...] = ()
+    places: dict[int, int] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class TimelineMarks:
     """What stands beside some of the versions of a timeline, by reference."""
 
@@ -83,9 +93,26 @@ def dataset_list(workspace: Workspace) -> DatasetList:
 
 
 def timeline(workspace: Workspace, dataset: str, include_archived: bool = False) -> Timeline:
-    lines = tuple(workspace.registry.datasets.lines(dataset, include_archived=include_archived))
+    return timeline_of(dataset, workspace.registry.datasets.lines(dataset, include_archived=include_archived))
+
+
+def timeline_of(dataset: str, lines: Sequence[VersionLine]) -> Timeline:
+    """All that can be worked out in a thread is, so that ten thousand versions do not hold the window up."""
     changes = [line.rows - before.rows for line, before in pairwise(lines)]
-    return Timeline(dataset, lines, (*changes, None) if lines else ())
+    return Timeline(
+        dataset,
+        tuple(lines),
+        (*changes, None) if lines else (),
+        tuple(_words(line) for line in lines),
+        {line.number: place for place, line in enumerate(lines)},
+        tuple(sorted({tag for line in lines for tag in line.tags})),
+        tuple(sorted({alias for line in lines for alias in line.aliases} - {LATEST})),
+    )
+
+
+def _words(line: VersionLine) -> str:
+    names = (f"@{line.number}", *(f"@{alias}" for alias in line.aliases), *line.tags, line.note, line.origin)
+    return "\x1f".join((*names, line.created.isoformat()[:10], line.content_id)).lower()
 
 
 def timeline_marks(workspace: Workspace, dataset: str) -> TimelineMarks:
@@ -127,7 +154,3 @@ def traced(workspace: Workspace, reference: str) -> Traced:
 
 def attempts(workspace: Workspace, dataset: str) -> tuple[Attempt, ...]:
     return tuple(workspace.data.attempts(dataset, MOST_ATTEMPTS))
-
-
-def aliases_of(workspace: Workspace, dataset: str) -> dict[str, int]:
-    return workspace.data.aliases(dataset)

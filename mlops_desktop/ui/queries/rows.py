@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TILE_ROWS = 256
 TILE_COLUMNS = 32
 LONGEST_TEXT = 2_000
+_TINY = "0.0000"
 _CACHE_BYTES = 24 << 20
 _SMALL_BYTES = 16 << 20
 _MOST_READERS = 6
@@ -174,4 +175,9 @@ def texts(column: pa.ChunkedArray, longest: int | None = LONGEST_TEXT) -> Texts:
     else:
         found = column.cast(pa.string())
     values: Texts = found.to_pylist()
-    return values
+    return [_short(value) for value in values] if pa.types.is_floating(kind) else values
+
+
+def _short(text: str | None) -> str | None:
+    """`0.0000010455960881199327` as `1.0455960881199327e-06`; other numbers as they are."""
+    return repr(float(text)) if text is not None and text.lstrip("-").startswith(_TINY) else text

@@ -29,7 +29,7 @@ class DatasetsModel(QAbstractListModel):
         super().__init__(parent)
         self._all: list[tuple[str, VersionLine | None]] = []
         self._listed: list[tuple[str, VersionLine | None]] = []
-        self._needle = ""
+        self.filter = ""
 
     def set_datasets(self, datasets: Sequence[tuple[str, VersionLine | None]]) -> None:
         self.beginResetModel()
@@ -38,13 +38,14 @@ class DatasetsModel(QAbstractListModel):
         self.endResetModel()
 
     def set_filter(self, text: str) -> None:
-        self._needle = text.strip().lower()
+        self.filter = text
         self.beginResetModel()
         self._listed = self._matching()
         self.endResetModel()
 
     def _matching(self) -> list[tuple[str, VersionLine | None]]:
-        return [each for each in self._all if self._needle in each[0].lower()]
+        needle = self.filter.strip().lower()
+        return [each for each in self._all if needle in each[0].lower()]
 
     @property
     def total(self) -> int:

@@ -73,6 +73,7 @@ class RowTable(QTableView):
         if names != self._widths_for:
             self._widths_for = names
             self.fit_columns()
+            self.horizontalScrollBar().setValue(0)
         self._look_soon()
 
     def fit_columns(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,10 +54,10 @@ class VersionsModel(QAbstractListModel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.timeline = Timeline("", (), ())
+        self.timeline = Timeline("", ())
         self.marks = _NO_MARKS
         self.rows: Sequence[int] = ()
-        self._needle = ""
+        self.filter = ""
 
     def set_timeline(self, timeline: Timeline) -> None:
         if timeline.dataset != self.timeline.dataset:
@@ -67,22 +68,22 @@ class VersionsModel(QAbstractListModel):
         self.endResetModel()
 
     def set_marks(self, marks: TimelineMarks) -> None:
-        self.marks = marks
-        if self.rows:
+        is_news, self.marks = marks != self.marks, marks
+        if is_news and self.rows:
             self.dataChanged.emit(self.index(0), self.index(len(self.rows) - 1))
 
     def set_filter(self, text: str) -> None:
         """Show versions that hold a text in number, tag, alias, note or origin."""
-        self._needle = text.strip().lower()
+        self.filter = text
         self.beginResetModel()
         self.rows = self._matching()
         self.endResetModel()
 
     def _matching(self) -> Sequence[int]:
-        lines = self.timeline.lines
-        if not self._needle:
-            return range(len(lines))
-        return [at for at, line in enumerate(lines) if self._needle in _words(line)]
+        needle = self.filter.strip().lower()
+        if not needle:
+            return range(len(self.timeline.lines))
+        return [at for at, words in enumerate(self.timeline.words) if needle in words]
 
     def line(self, row: int) -> VersionLine:
         return self.timeline.lines[self.rows[row]]
@@ -92,7 +93,12 @@ class VersionsModel(QAbstractListModel):
 
     def row_of(self, reference: str) -> int:
         """-1 where it is not listed."""
-        return next((row for row in range(len(self.rows)) if self.line(row).reference == reference), -1)
+        dataset, _, number = reference.rpartition("@")
+        place = self.timeline.places.get(int(number)) if number.isdecimal() else None
+        if place is None or dataset != self.timeline.dataset:
+            return -1
+        row = bisect_left(self.rows, place)
+        return row if row < len(self.rows) and self.rows[row] == place else -1
 
     def check(self, line: VersionLine) -> Check | None:
         return self.marks.checks.get(line.reference)
@@ -147,11 +153,6 @@ class VersionsModel(QAbstractListModel):
             return ""
         runs = self.tr("1 run") if use.runs == 1 else self.tr("{n} runs").format(n=use.runs)
         return ", ".join([*([runs] if use.runs else []), *use.models])
-
-
-def _words(line: VersionLine) -> str:
-    names = (f"@{line.number}", *(f"@{alias}" for alias in line.aliases), *line.tags, line.note, line.origin)
-    return "\x1f".join((*names, f"{line.created:%Y-%m-%d}", line.content_id)).lower()
 
 
 class VersionDelegate(QStyledItemDelegate):
