@@ -5,8 +5,10 @@ Imported by whoever needs it; pandera itself, and with it pandas, only when a sc
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     import pandera.pandas as pandera
 
 
+_IGNORE_ZONES = "PYARROW_IGNORE_TIMEZONE"
+
+
 class Failure(NamedTuple):
     """A rule of a column that some rows of a batch break; `rows` are their positions, each once, ascending."""
 
@@ -30,13 +35,23 @@ class Failure(NamedTuple):
     rows: NDArray[np.int64]
 
 
+@contextmanager
+def _keeping_zones() -> Iterator[None]:
+    """Pandera sets a variable for Spark, by which Arrow would from then on read 12:00+02:00 as 12:00 UTC."""
+    before = os.environ.get(_IGNORE_ZONES)
+    yield
+    if before is None:
+        os.environ.pop(_IGNORE_ZONES, None)
+
+
 def to_pandera(contract: Contract) -> pandera.DataFrameSchema:
     """The contract as a schema of pandera, to validate a DataFrame as a whole, for example in a notebook.
 
     Columns are coerced to the types of the contract, times to UTC. Of equal keys the first row stands. Number of rows
     and share of missing values are checks of the table; freshness, which depends on when it is asked, is left out.
     """
-    import pandera.pandas as pandera
+    with _keeping_zones():
+        import pandera.pandas as pandera
 
     is_strict = {ExtraColumns.ACCEPT: False, ExtraColumns.DROP: "filter", ExtraColumns.REFUSE: True}
     checks = []
@@ -55,7 +70,8 @@ def to_pandera(contract: Contract) -> pandera.DataFrameSchema:
 
 def judged(batch: pa.RecordBatch, rules: Sequence[ColumnRule]) -> list[Failure]:
     """What pandera finds in columns that already have the types of their rules, value by value."""
-    import pandera.pandas as pandera
+    with _keeping_zones():
+        import pandera.pandas as pandera
 
     by_name = {rule.name: rule for rule in rules}
     frame = _frame(batch.select(list(by_name)))
@@ -88,7 +104,8 @@ def _frame(batch: pa.RecordBatch) -> pd.DataFrame:
 
 def _column(rule: ColumnRule, *, is_whole_table: bool) -> Any:
     """The rule as a column of pandera: as a whole, or what a batch in the right types can break."""
-    import pandera.pandas as pandera
+    with _keeping_zones():
+        import pandera.pandas as pandera
 
     checks = _checks(rule)
     if not is_whole_table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -90,6 +90,8 @@ def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
         convert = int
     elif kind is Kind.TIME:
         convert = _as_time
+    elif kind is Kind.INSTANT:
+        convert = _in_utc
     if convert is not None:
         values = [None if value is None else convert(value) for value in values]
     return pa.array(values, ARROW[kind])
@@ -104,6 +106,11 @@ def as_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    """Arrow leaves zones aside where a library such as pandera has set PYARROW_IGNORE_TIMEZONE."""
+    return value.astimezone(UTC)
 
 
 def _as_time(value: date) -> datetime:

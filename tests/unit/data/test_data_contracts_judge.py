@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -86,3 +89,22 @@ def test_a_report_does_not_depend_on_how_the_rows_are_cut(drawn: tuple[pa.Table,
     cut = examined_whole(Batches(table, size), contract, now)
     assert (cut.rows, cut.bad_rows) == (whole.rows, whole.bad_rows)
     assert sorted(cut.violations, key=str) == sorted(whole.violations, key=str)
+
+
+def test_judging_leaves_the_zones_of_times_alone():
+    """Pandera sets a variable by which Arrow takes a time with a zone for one in UTC."""
+    code = (
+        "import os; from datetime import datetime; import pyarrow as pa;"
+        "from mlops_desktop.core.contracts import ColumnRule, Contract;"
+        "from mlops_desktop.data.contracts.judge import judged, to_pandera;"
+        "from mlops_desktop.data.sources.values import Kind, array_of;"
+        "to_pandera(Contract(columns=(ColumnRule('a'),)));"
+        "judged(pa.RecordBatch.from_pydict({'a': [1]}), [ColumnRule('a', maximum=0)]);"
+        "noon = datetime.fromisoformat('2024-01-02T12:00+02:00');"
+        "assert pa.array([noon], pa.timestamp('us', 'UTC')).cast(pa.int64())[0].as_py() == noon.timestamp() * 1e6;"
+        "os.environ['PYARROW_IGNORE_TIMEZONE'] = '1';"  # as a notebook may have it
+        "assert array_of([noon], Kind.INSTANT).cast(pa.int64())[0].as_py() == noon.timestamp() * 1e6"
+    )
+    plain = {name: value for name, value in os.environ.items() if name != "PYARROW_IGNORE_TIMEZONE"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=plain)
+    assert done.returncode == 0, done.stderr
