@@ -74,6 +74,7 @@ class DatasetPanel(QWidget):
     def _lay_out(self) -> None:
         self.dataset_stack, self._no_dataset = _stacked(self.dataset_view, self.dataset_field)
         self.version_stack, self._no_version = _stacked(self.version_view, self.version_field)
+        self.dataset_stack.setMinimumHeight(_DATASET_ROW)  # one dataset needs no more
         above = Card(self.tr("Datasets"))
         above.add(self.dataset_field)
         above.add(self.dataset_stack, 1)
