@@ -37,7 +37,10 @@ def replay_requests(context: StepContext) -> Output:
     predictor = load_predictor(LoadRequest(candidate.artifact, candidate.runtime, candidate.signature))
     report = replay(records, predictor, candidate, endpoint, part_of(context.progress, 0.1, 1.0))
     short = msgspec.to_builtins(msgspec.structs.replace(report, rows_shown=()))
-    name = registry.objects.put_bytes(to_bytes(report))
+    with registry.objects.in_use():  # until the running step names the report, a collection would free it
+        name = registry.objects.put_bytes(to_bytes(report))
+        running = msgspec.structs.replace(context.run.steps[-1], output={"report": name})
+        registry.pipeline_runs.set_step(context.run.id, running)
     return {"version": version.reference, "report": name, "replay": short, "summary": _summary(version, report)}
 
 
