@@ -19,11 +19,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from mlops_desktop.core.datasets import Origin
-from mlops_desktop.data.difference import difference
-from mlops_desktop.data.ingest import ingest
-from mlops_desktop.data.profile import profile_table
+from mlops_desktop.data.compare.difference import difference
+from mlops_desktop.data.intake.ingest import ingest
+from mlops_desktop.data.profiles.profile import profile_table
 from mlops_desktop.data.read import preview, read_table
-from mlops_desktop.data.store import append_version, write_version
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 ROWS = 1_000_000

@@ -21,12 +21,12 @@ import pyarrow as pa
 
 from benchmarks.bench_data import mixed_table, wide_table
 from mlops_desktop.core.datasets import Origin
-from mlops_desktop.data.changes import changes
-from mlops_desktop.data.correlation import correlation
-from mlops_desktop.data.difference import difference
+from mlops_desktop.data.compare.changes import changes
+from mlops_desktop.data.compare.difference import difference
 from mlops_desktop.data.export import export
-from mlops_desktop.data.profile import profile_table
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.profiles.correlation import correlation
+from mlops_desktop.data.profiles.profile import profile_table
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 ROWS = 1_000_000

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from benchmarks.bench_data import mixed_table, stored_bytes
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.data.read import preview, read_table
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 ROWS = int(os.environ.get("BENCH_VERSIONS_ROWS", "1_000_000"))

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from mlops_desktop.core.datasets import DatasetVersion, Manifest, Profile, StoredObject
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data.chunks import ObjectReader, open_object
 from mlops_desktop.data.hashing import numpy_values
-from mlops_desktop.data.manifests import read_manifest, read_profile
-from mlops_desktop.data.pieces import Slice, placed, slices_of
-from mlops_desktop.data.profile import check_time_column
+from mlops_desktop.data.profiles.profile import check_time_column
 from mlops_desktop.data.schema import to_arrow
+from mlops_desktop.data.versions.chunks import ObjectReader, open_object
+from mlops_desktop.data.versions.manifests import read_manifest, read_profile
+from mlops_desktop.data.versions.pieces import Slice, placed, slices_of
 from mlops_desktop.registry import Registry
 
 Moment = datetime | str | None

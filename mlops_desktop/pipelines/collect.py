@@ -25,7 +25,7 @@ from mlops_desktop.core.models import Task
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.data.read import iter_batches
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.store import append_version, latest
+from mlops_desktop.data.versions.store import append_version, latest
 from mlops_desktop.pipelines.learned_rows import fitted, learned_change
 from mlops_desktop.pipelines.parking import park, read_parked
 from mlops_desktop.pipelines.relabelling import Change, write_change

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.ingest import Ingested, ingest
+from mlops_desktop.data.intake.ingest import Ingested, ingest
 from mlops_desktop.data.sources import open_source, read_source
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.pipelines.log_source import located
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.pipelines.settings import settings_for

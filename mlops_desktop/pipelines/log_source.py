@@ -19,9 +19,9 @@ from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.chunking import BATCH_ROWS
 from mlops_desktop.data.sources import Source, register_scheme
 from mlops_desktop.data.sources.base import user_name
+from mlops_desktop.data.versions.chunking import BATCH_ROWS
 from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.labels import OWN_COLUMNS, row_values

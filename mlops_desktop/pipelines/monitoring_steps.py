@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.monitoring import Alert, AlertState, Window, WindowKind
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.store import latest
+from mlops_desktop.data.versions.store import latest
 from mlops_desktop.monitoring.reference import Reference
 from mlops_desktop.monitoring.rules import AlertProposal, Change, decide
 from mlops_desktop.monitoring.spec import MonitoringSpec

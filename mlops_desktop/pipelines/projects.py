@@ -18,7 +18,7 @@ from mlops_desktop.core.datasets import Watch
 from mlops_desktop.core.errors import AppError, InvalidInput
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.contracts import from_toml
-from mlops_desktop.data.store import check_dataset_name
+from mlops_desktop.data.versions.store import check_dataset_name
 from mlops_desktop.pipelines.settings import Settings, check_whole, settings_of
 from mlops_desktop.pipelines.watching import checked
 from mlops_desktop.training.specs import load_spec

@@ -9,10 +9,10 @@ import pyarrow as pa
 from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion, Origin
-from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.data.read import iter_batches
 from mlops_desktop.data.schema import aligned, to_arrow
-from mlops_desktop.data.store import append_version, latest, record_version, stage_version
+from mlops_desktop.data.versions.manifests import read_profile
+from mlops_desktop.data.versions.store import append_version, latest, record_version, stage_version
 from mlops_desktop.registry import Registry
 
 Cells = dict[str, Any]

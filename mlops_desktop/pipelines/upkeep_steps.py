@@ -8,10 +8,10 @@ import msgspec
 
 from mlops_desktop.core.contracts import ContractReport
 from mlops_desktop.core.progress import part_of
-from mlops_desktop.data import archiving, collection
 from mlops_desktop.data.contracts import check_version, from_toml
 from mlops_desktop.data.export import export
-from mlops_desktop.data.verify import DamagedObject, verify
+from mlops_desktop.data.upkeep import archiving, collection
+from mlops_desktop.data.upkeep.verify import DamagedObject, verify
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 
 MOST_SHOWN = 200

@@ -66,7 +66,7 @@ class WatchState(Struct, frozen=True):
 
 def checked(watch: Watch) -> Watch:
     """The watch with its folder as an absolute path. Raises `InvalidInput` for what could never find or read a file."""
-    from mlops_desktop.data.store import check_dataset_name
+    from mlops_desktop.data.versions.store import check_dataset_name
 
     check_dataset_name(watch.dataset)
     if not watch.name.strip():

@@ -137,7 +137,7 @@ class StoryTeller:
         import pyarrow.parquet as pq
 
         from mlops_desktop.core.resources import resource_folder
-        from mlops_desktop.data.store import write_version
+        from mlops_desktop.data.versions.store import write_version
 
         table = pq.read_table(resource_folder("samples") / "flights2013" / "flights.parquet")
         rows = table.slice(0, min(days * 880, 60_000))

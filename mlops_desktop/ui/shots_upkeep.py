@@ -215,7 +215,7 @@ def staged(folder: Path) -> Iterator[Stage]:
 
 def damage(folder: Path, reference: str) -> None:
     """Alter one stored object of a version."""
-    from mlops_desktop.data.manifests import read_manifest
+    from mlops_desktop.data.versions.manifests import read_manifest
 
     workspace = Workspace(folder)
     try:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mlops_desktop.data.collection import Collected, CollectionPlan
     from mlops_desktop.data.export import Exported
-    from mlops_desktop.data.ingest import Ingested
+    from mlops_desktop.data.intake.ingest import Ingested
     from mlops_desktop.data.read import Between
-    from mlops_desktop.data.removal import Consequences
-    from mlops_desktop.data.verify import Verification
+    from mlops_desktop.data.upkeep.collection import Collected, CollectionPlan
+    from mlops_desktop.data.upkeep.removal import Consequences
+    from mlops_desktop.data.upkeep.verify import Verification
     from mlops_desktop.pipelines.plans import Plan
     from mlops_desktop.pipelines.watching import WatchState
 
@@ -47,7 +47,7 @@ class Data(ReadingData):
         """Store a source's rows as a dataset's next version, held to its contract, in this process;
         `queue("ingest", …)` leaves it to a worker. `mode` takes the place of the contract's own: `refuse`,
         `quarantine` or `accept`."""
-        from mlops_desktop.data.ingest import ingest
+        from mlops_desktop.data.intake.ingest import ingest
         from mlops_desktop.pipelines.log_source import located
 
         return ingest(
@@ -77,7 +77,7 @@ class Data(ReadingData):
     ) -> Ingested:
         """Store rows that a program has as a dataset's next version, held to its contract: a DataFrame (without its
         index), a table, or batches, which may be more than fit into memory. `parents` are what they were made from."""
-        from mlops_desktop.data.ingest import ingest_rows
+        from mlops_desktop.data.intake.ingest import ingest_rows
 
         return ingest_rows(
             self._registry,
@@ -195,32 +195,32 @@ class Data(ReadingData):
     ) -> Verification:
         """Hash all that is stored again, of some versions or of the whole workspace with its models and runs; says what
         is damaged and whom it touches. `deep` also rebuilds each chunk's rows."""
-        from mlops_desktop.data.verify import verify
+        from mlops_desktop.data.upkeep.verify import verify
 
         chosen = None if references is None else [self._registry.datasets.get(name) for name in references]
         return verify(self._registry, chosen, deep=deep, progress=progress)
 
     def plan_collection(self, progress: Progress = no_progress) -> CollectionPlan:
         """What is stored and needed by nothing; nothing is changed."""
-        from mlops_desktop.data.collection import plan_collection
+        from mlops_desktop.data.upkeep.collection import plan_collection
 
         return plan_collection(self._registry, progress=progress)
 
     def collect(self, plan: CollectionPlan, progress: Progress = no_progress) -> Collected:
         """Free what a plan names and still nothing needs."""
-        from mlops_desktop.data.collection import collect
+        from mlops_desktop.data.upkeep.collection import collect
 
         return collect(self._registry, plan, progress=progress)
 
     def consequences(self, reference: str, progress: Progress = no_progress) -> Consequences:
         """Who uses a version, what deleting it would free, and why that is refused, if it is."""
-        from mlops_desktop.data.removal import consequences
+        from mlops_desktop.data.upkeep.removal import consequences
 
         return consequences(self._registry, reference, progress=progress)
 
     def delete(self, reference: str, reason: str) -> Tombstone:
         """Remove a version for good. Raises `Conflict` where an alias or a deployed model reaches it."""
-        from mlops_desktop.data.removal import delete
+        from mlops_desktop.data.upkeep.removal import delete
 
         return delete(self._registry, reference, reason)
 
@@ -228,13 +228,13 @@ class Data(ReadingData):
         self, reference: str, to: Path | None = None, *, reason: str = "", progress: Progress = no_progress
     ) -> Marks:
         """Leave a version out of lists; with `to`, move its rows into that file."""
-        from mlops_desktop.data.archiving import archive
+        from mlops_desktop.data.upkeep.archiving import archive
 
         return archive(self._registry, reference, to, reason=reason, progress=progress)
 
     def restore(self, reference: str, from_: Path | None = None, *, progress: Progress = no_progress) -> DatasetVersion:
         """Bring an archived version back; with a file and the name of a dataset, also one of another workspace."""
-        from mlops_desktop.data.archiving import restore
+        from mlops_desktop.data.upkeep.archiving import restore
 
         return restore(self._registry, reference, from_, progress=progress)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from mlops_desktop.data.changes import RowChanges
-    from mlops_desktop.data.correlation import Correlation
-    from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.compare.changes import RowChanges
+    from mlops_desktop.data.compare.difference import Difference
+    from mlops_desktop.data.profiles.correlation import Correlation
     from mlops_desktop.data.read import Between
     from mlops_desktop.governance.lineage import Lineage
 
@@ -133,7 +133,7 @@ class ReadingData:
     ) -> Correlation:
         """How strongly columns go together: numbers by Pearson and Spearman, texts by Cramér's V. None takes all
         columns that are fit for it, 60 at most."""
-        from mlops_desktop.data.correlation import correlation
+        from mlops_desktop.data.profiles.correlation import correlation
 
         return correlation(self._registry, reference, columns, progress=progress)
 
@@ -151,7 +151,7 @@ class ReadingData:
 
         Rows are paired by `key`; None takes the contract's, an empty sequence compares by content.
         """
-        from mlops_desktop.data.difference import difference
+        from mlops_desktop.data.compare.difference import difference
 
         return difference(self._registry, before, after, key=key, progress=progress)
 
@@ -165,6 +165,6 @@ class ReadingData:
         progress: Progress = no_progress,
     ) -> RowChanges:
         """The first `limit` changed rows with their cells, and as many added and removed ones."""
-        from mlops_desktop.data.changes import changes
+        from mlops_desktop.data.compare.changes import changes
 
         return changes(self._registry, before, after, key=key, limit=limit, progress=progress)

@@ -23,7 +23,7 @@ DRIVER = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 from mlops_desktop.workspace import Workspace
-import mlops_desktop.data.ingest
+import mlops_desktop.data.intake.ingest
 
 folder, files, kills = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
 random.seed(11)

@@ -31,9 +31,9 @@ import pyarrow as pa
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import Conflict, InvalidInput, NotFound
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.store import append_version
+from mlops_desktop.data.versions.store import append_version
 from mlops_desktop.workspace import Workspace
-import mlops_desktop.data.archiving, mlops_desktop.data.ingest, mlops_desktop.data.verify
+import mlops_desktop.data.upkeep.archiving, mlops_desktop.data.intake.ingest, mlops_desktop.data.upkeep.verify
 
 base, seconds = Path(sys.argv[1]), float(sys.argv[2])
 until = time.monotonic() + seconds

@@ -16,8 +16,8 @@ from mlops_desktop.cli.progress import job
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_desktop.data.changes import RowChanges
-    from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.compare.changes import RowChanges
+    from mlops_desktop.data.compare.difference import Difference
 
 _MOST_SHIFTS = 10
 

@@ -17,7 +17,7 @@ from mlops_desktop.core.contracts import ContractMode
 from mlops_desktop.core.sources import ReadOptions, SourcePreview
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.ingest import Ingested
+    from mlops_desktop.data.intake.ingest import Ingested
 
 PREVIEW_ROWS = 10
 _USUAL = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "decimal": ".", "has_header": True}

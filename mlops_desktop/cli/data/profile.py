@@ -17,7 +17,7 @@ from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Profile
 from mlops_desktop.core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.correlation import Correlation
+    from mlops_desktop.data.profiles.correlation import Correlation
 
 _STRONGEST = 20
 _BAR = 40

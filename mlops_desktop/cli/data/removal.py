@@ -13,7 +13,7 @@ from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.removal import Consequences
+    from mlops_desktop.data.upkeep.removal import Consequences
 
 
 def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:

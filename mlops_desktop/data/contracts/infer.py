@@ -14,8 +14,8 @@ import re
 from mlops_desktop.core.contracts import ColumnRule, Contract
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType, DatasetVersion, Profile
 from mlops_desktop.data.contracts.keys import Uniqueness
-from mlops_desktop.data.manifests import read_profile
 from mlops_desktop.data.read import iter_batches
+from mlops_desktop.data.versions.manifests import read_profile
 from mlops_desktop.registry import Registry
 
 MARGIN = 0.1

@@ -15,7 +15,7 @@ from mlops_desktop.data.contracts.files import from_toml, to_toml
 from mlops_desktop.data.contracts.rules import check_contract, effective_rules
 from mlops_desktop.data.read import iter_batches
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.store import check_dataset_name, latest
+from mlops_desktop.data.versions.store import check_dataset_name, latest
 from mlops_desktop.registry import Registry
 
 

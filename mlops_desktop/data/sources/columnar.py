@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.chunking import BATCH_ROWS
 from mlops_desktop.data.sources.base import FileIdentity, Source, some_rows
 from mlops_desktop.data.sources.shaping import shaped
+from mlops_desktop.data.versions.chunking import BATCH_ROWS
 
 Batches = Callable[[], Iterator[pa.RecordBatch]]
 

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
-from mlops_desktop.data.chunking import BATCH_ROWS
 from mlops_desktop.data.schema import as_plain, plain_type
 from mlops_desktop.data.sources.base import opening
 from mlops_desktop.data.sources.credentials import Location
 from mlops_desktop.data.sources.sqlservers import sqlite_path
+from mlops_desktop.data.versions.chunking import BATCH_ROWS
 
 
 class DuckdbFile:

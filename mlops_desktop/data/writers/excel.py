@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.hashing import numpy_values
-from mlops_desktop.data.summary import per_second
+from mlops_desktop.data.profiles.summary import per_second
 from mlops_desktop.data.writers.base import Format, Writer, text, without
 
 MOST_ROWS = 1_048_575

@@ -24,7 +24,7 @@ from mlops_desktop.ui.widgets.labels import caption
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.removal import Consequences
+    from mlops_desktop.data.upkeep.removal import Consequences
 
 _FILES = "Archives (*.zip)"
 

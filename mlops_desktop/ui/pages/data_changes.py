@@ -22,8 +22,8 @@ from mlops_desktop.ui.widgets.rowtable import RowTable
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.difference import Difference
-    from mlops_desktop.data.shift import ColumnShift
+    from mlops_desktop.data.compare.difference import Difference
+    from mlops_desktop.data.compare.shift import ColumnShift
 
 
 class ColumnChanges(QWidget):

@@ -23,7 +23,7 @@ from mlops_desktop.ui.widgets.player import Segmented
 from mlops_desktop.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.correlation import Correlation
+    from mlops_desktop.data.profiles.correlation import Correlation
 
 
 class CorrelationDialog(QDialog):

@@ -20,7 +20,7 @@ from mlops_desktop.ui.widgets.inspector import FactList
 from mlops_desktop.ui.widgets.labels import caption
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.removal import Consequences, ModelUse
+    from mlops_desktop.data.upkeep.removal import Consequences, ModelUse
 
 _NAMED = 6
 _SHORTEST_REASON = 3

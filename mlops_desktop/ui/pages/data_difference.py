@@ -22,7 +22,7 @@ from mlops_desktop.ui.widgets.timeline import LINE_ROLE, VersionsModel, signed_r
 from mlops_desktop.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.compare.difference import Difference
 
 _BY_CONTRACT, _BY_CONTENT, _BY_COLUMNS = range(3)
 

@@ -19,8 +19,8 @@ from mlops_desktop.ui.widgets.labels import caption
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.collection import Collected, CollectionPlan
-    from mlops_desktop.data.verify import Verification
+    from mlops_desktop.data.upkeep.collection import Collected, CollectionPlan
+    from mlops_desktop.data.upkeep.verify import Verification
 
 
 _HEADER, _TALLEST = 48, 210

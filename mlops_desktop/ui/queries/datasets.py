@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from mlops_desktop.core.datasets import Attempt, DatasetVersion, Profile, VersionLine
 from mlops_desktop.core.events import DatasetContractChecked
-from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.data.versions.manifests import read_profile
 from mlops_desktop.governance.lineage import Lineage
 from mlops_desktop.registry.dataset_reader import LATEST
 from mlops_desktop.workspace import Workspace

@@ -14,8 +14,8 @@ from mlops_desktop.workspace import Workspace
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_desktop.data.changes import CellChange, RowChanges
-    from mlops_desktop.data.difference import Difference
+    from mlops_desktop.data.compare.changes import CellChange, RowChanges
+    from mlops_desktop.data.compare.difference import Difference
 
 SHOWN_ROWS = 1_000
 

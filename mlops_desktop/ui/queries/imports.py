@@ -138,8 +138,8 @@ def destination_names(workspace: Workspace) -> tuple[str, ...]:
 
 def destination(workspace: Workspace, name: str) -> Destination:
     """The dataset of that name, or a new one. Raises `InvalidInput` for a name that none can have."""
-    from mlops_desktop.data.manifests import read_profile
-    from mlops_desktop.data.store import check_dataset_name
+    from mlops_desktop.data.versions.manifests import read_profile
+    from mlops_desktop.data.versions.store import check_dataset_name
 
     check_dataset_name(name)
     try:

@@ -11,14 +11,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from mlops_desktop.core.datasets import Column, DatasetVersion
-from mlops_desktop.data.pieces import Slice, slices_of
+from mlops_desktop.data.versions.pieces import Slice, slices_of
 from mlops_desktop.registry import Registry
 from mlops_desktop.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_desktop.data.chunks import ObjectReader
+    from mlops_desktop.data.versions.chunks import ObjectReader
 
 TILE_ROWS = 256
 TILE_COLUMNS = 32
@@ -56,7 +56,7 @@ class RowReader:
     """
 
     def __init__(self, registry: Registry, version: DatasetVersion) -> None:
-        from mlops_desktop.data.manifests import read_manifest
+        from mlops_desktop.data.versions.manifests import read_manifest
 
         self.version = version
         self.columns: tuple[Column, ...] = version.schema.columns
@@ -106,7 +106,7 @@ class RowReader:
         return found
 
     def _reader(self, registry: Registry, block: int, names: list[str]) -> ObjectReader:
-        from mlops_desktop.data.chunks import ObjectReader
+        from mlops_desktop.data.versions.chunks import ObjectReader
 
         key = (id(registry), block)
         with self._lock:
@@ -119,7 +119,7 @@ class RowReader:
 
 def warm_up(_workspace: Workspace) -> None:
     """Import what reading rows needs: a fifth of a second, while the page is still being made."""
-    import_module("mlops_desktop.data.chunks")
+    import_module("mlops_desktop.data.versions.chunks")
     import_module("mlops_desktop.data.schema")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType
 from mlops_desktop.core.deployments import Endpoint, Rollout
 from mlops_desktop.core.models import Feature, ModelVersion
-from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.data.versions.manifests import read_profile
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState
 from mlops_desktop.workspace import Workspace
 

@@ -15,8 +15,8 @@ from mlops_desktop.core.runs import RunState
 from mlops_desktop.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlops_desktop.data.collection import CollectionPlan
-    from mlops_desktop.data.removal import Consequences
+    from mlops_desktop.data.upkeep.collection import CollectionPlan
+    from mlops_desktop.data.upkeep.removal import Consequences
 
 EXPORT, VERIFY, COLLECT, CHECK = "export", "verify data", "collect unused", "check contract"
 ARCHIVE, RESTORE = "archive", "restore"
@@ -82,9 +82,9 @@ def run_view(workspace: Workspace, run: str) -> RunView:
 
 def _result(run: PipelineRun) -> Any:
     """What the run's last step left, as a value; None where there is nothing."""
-    from mlops_desktop.data.collection import Collected
     from mlops_desktop.data.export import Exported
-    from mlops_desktop.data.verify import Verification
+    from mlops_desktop.data.upkeep.collection import Collected
+    from mlops_desktop.data.upkeep.verify import Verification
 
     kinds: dict[str, tuple[str, Any]] = {
         EXPORT: ("exported", Exported),

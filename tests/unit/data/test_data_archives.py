@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from mlops_desktop.core.errors import Cancelled, EnvironmentProblem, InvalidInput
 from mlops_desktop.core.progress import CancelToken
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.intake.ingest import ingest
 from mlops_desktop.data.sources import open_source, read_source
 from mlops_desktop.data.sources.archives import open_packed
 from mlops_desktop.data.sources.scratch import scratch_parent

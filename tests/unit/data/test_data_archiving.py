@@ -17,12 +17,12 @@ import pytest
 from mlops_desktop.core.datasets import DatasetVersion, Origin
 from mlops_desktop.core.errors import AppError, Conflict, Damaged, EnvironmentProblem, InvalidInput, NotFound
 from mlops_desktop.core.events import DatasetVersionArchived
-from mlops_desktop.data.archiving import archive, restore
-from mlops_desktop.data.collection import collect, plan_collection
-from mlops_desktop.data.manifests import read_manifest, read_profile
 from mlops_desktop.data.read import preview, read_table
-from mlops_desktop.data.store import write_version
-from mlops_desktop.data.verify import verify
+from mlops_desktop.data.upkeep.archiving import archive, restore
+from mlops_desktop.data.upkeep.collection import collect, plan_collection
+from mlops_desktop.data.upkeep.verify import verify
+from mlops_desktop.data.versions.manifests import read_manifest, read_profile
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 
@@ -326,7 +326,7 @@ def test_deflated_truncated_and_other_files_are_refused(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mlops_desktop.data.archiving import archive, restore
+from mlops_desktop.data.upkeep.archiving import archive, restore
 from mlops_desktop.registry import Registry
 
 def dies(fraction, message=""):

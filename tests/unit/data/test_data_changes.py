@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_desktop.core.datasets import Origin
-from mlops_desktop.data import sharing
-from mlops_desktop.data.changes import CellChange, changes
-from mlops_desktop.data.difference import difference
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.compare import sharing
+from mlops_desktop.data.compare.changes import CellChange, changes
+from mlops_desktop.data.compare.difference import difference
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 

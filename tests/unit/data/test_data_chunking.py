@@ -7,8 +7,8 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_desktop.data.chunking import Cutting, chunks_of, cutting_of
 from mlops_desktop.data.hashing import content_hash
+from mlops_desktop.data.versions.chunking import Cutting, chunks_of, cutting_of
 
 SMALL = Cutting(minimum=4, bits=3, maximum=24)
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

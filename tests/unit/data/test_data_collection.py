@@ -21,11 +21,11 @@ from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import Cancelled, Conflict
 from mlops_desktop.core.events import StoreCollected
 from mlops_desktop.core.monitoring import Window, WindowKind
-from mlops_desktop.data import collection
-from mlops_desktop.data.collection import collect, plan_collection
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.store import write_version
-from mlops_desktop.data.verify import verify
+from mlops_desktop.data.upkeep import collection
+from mlops_desktop.data.upkeep.collection import collect, plan_collection
+from mlops_desktop.data.upkeep.verify import verify
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -185,7 +185,7 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 from mlops_desktop.core.datasets import Origin
-from mlops_desktop.data import store
+from mlops_desktop.data.versions import store
 from mlops_desktop.registry import Registry
 
 registry = Registry(Path(sys.argv[1]))
@@ -266,8 +266,14 @@ def test_every_field_of_a_recorded_struct_that_may_name_an_object_is_accounted_f
 
 def test_every_module_that_stores_objects_holds_off_collections_meanwhile() -> None:
     """Those of the first list store what they are given for one of the others."""
-    package = Path(collection.__file__).parents[1]
-    below = {"registry/objects.py", "data/manifests.py", "data/loose.py", "data/chunkwriter.py", "data/taking.py"}
+    package = Path(collection.__file__).parents[2]
+    below = {
+        "registry/objects.py",
+        "data/versions/manifests.py",
+        "data/versions/loose.py",
+        "data/versions/chunkwriter.py",
+        "data/intake/taking.py",
+    }
     storing = 0
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

@@ -18,9 +18,9 @@ import pytest
 
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.ingest import ingest, ingest_rows
+from mlops_desktop.data.intake.ingest import ingest, ingest_rows
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.store import append_version, write_version
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 TABLE = pa.table(

@@ -21,7 +21,7 @@ from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.data.contracts import check_version, contract_warnings, save_contract
 from mlops_desktop.data.contracts.enforce import ContractBroken
-from mlops_desktop.data.ingest import Ingested, ingest, ingest_rows
+from mlops_desktop.data.intake.ingest import Ingested, ingest, ingest_rows
 from mlops_desktop.data.read import read_table
 from mlops_desktop.registry import Registry
 
@@ -269,7 +269,7 @@ def test_a_contract_is_saved_once_and_keeps_its_comments(registry: Registry):
 def test_a_process_that_dies_while_recording_leaves_both_versions_or_none(tmp_path: Path, where: str):
     code = (
         "import os, sys; from pathlib import Path; import pyarrow as pa;"
-        "import mlops_desktop.data.taking as room; from mlops_desktop.data.ingest import ingest_rows;"
+        "import mlops_desktop.data.intake.taking as room; from mlops_desktop.data.intake.ingest import ingest_rows;"
         "from mlops_desktop.data.contracts import save_contract;"
         "from mlops_desktop.registry import Registry;"
         "registry = Registry.create(Path(sys.argv[1]));"
@@ -357,7 +357,7 @@ def test_what_rows_were_made_from_is_on_record_and_must_exist(registry: Registry
 def test_a_clean_file_is_held_to_its_contract_without_pandas(tmp_path: Path):
     code = (
         "import sys; from pathlib import Path; from mlops_desktop.registry import Registry;"
-        "from mlops_desktop.data.ingest import ingest; from mlops_desktop.data.contracts import save_contract;"
+        "from mlops_desktop.data.intake.ingest import ingest; from mlops_desktop.data.contracts import save_contract;"
         "folder = Path(sys.argv[1]); registry = Registry.create(folder / 'w');"
         "(folder / 't.csv').write_text('at,n,t,x\\n2013-01-01T00:00:00Z,1,x,0.5\\n,2,,\\n');"
         "save_contract(registry, 't', sys.argv[2]);"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mlops_desktop.core.contracts import Contract
 from mlops_desktop.core.datasets import ColumnType, Origin
 from mlops_desktop.data.contracts import check_version, from_toml, infer_contract, to_pandera, to_toml
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 KINDS = [

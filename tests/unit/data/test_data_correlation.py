@@ -10,9 +10,9 @@ from scipy.stats.contingency import association
 
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data import correlation as correlating
-from mlops_desktop.data.correlation import Correlation, correlation
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.profiles import correlation as correlating
+from mlops_desktop.data.profiles.correlation import Correlation, correlation
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 

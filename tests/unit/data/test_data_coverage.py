@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_desktop.core.datasets import Gap
-from mlops_desktop.data.coverage import KEPT_HOLES, gaps, stretches_of
-from mlops_desktop.data.profile import profile_of, profile_table
-from mlops_desktop.data.summary import pack, summary_of, unpack
+from mlops_desktop.data.profiles.coverage import KEPT_HOLES, gaps, stretches_of
+from mlops_desktop.data.profiles.profile import profile_of, profile_table
+from mlops_desktop.data.profiles.summary import pack, summary_of, unpack
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE

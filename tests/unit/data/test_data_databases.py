@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.intake.ingest import ingest
 from mlops_desktop.data.sources import Restarted, credentials, open_source, read_source, sqlservers, statements
 from mlops_desktop.registry import Registry
 

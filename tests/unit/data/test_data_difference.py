@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from mlops_desktop.core.contracts import Contract
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data import records
-from mlops_desktop.data.difference import ChangedCells, RetypedColumn, difference
-from mlops_desktop.data.store import append_version, write_version
+from mlops_desktop.data.compare import records
+from mlops_desktop.data.compare.difference import ChangedCells, RetypedColumn, difference
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 

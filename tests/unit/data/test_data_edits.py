@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_desktop.core.datasets import DatasetVersion, Origin
-from mlops_desktop.data import versionwriter
-from mlops_desktop.data.chunking import Cutting
 from mlops_desktop.data.read import iter_batches, manifest, preview, profile, read_table
-from mlops_desktop.data.store import append_version, write_version
+from mlops_desktop.data.versions import versionwriter
+from mlops_desktop.data.versions.chunking import Cutting
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 KINDS = {"number": pa.float64(), "text": pa.string(), "count": pa.int64()}
@@ -161,7 +161,7 @@ def test_a_closed_chunk_that_was_appended_to_keeps_its_summary(registry: Registr
         start = registry.datasets.get("t@latest").rows
         append_version(registry, "t", numbered(5_000, first=start), ORIGIN)
     read: list[object] = []
-    monkeypatch.setattr("mlops_desktop.data.chunks.summary_of", read.append)
+    monkeypatch.setattr("mlops_desktop.data.versions.chunks.summary_of", read.append)
     before = registry.datasets.get("t@latest")
     version = append_version(registry, "t", numbered(10, first=before.rows), ORIGIN)
     assert read == []
@@ -203,8 +203,8 @@ def test_rows_whose_hashes_collide_are_not_taken_for_each_other(registry: Regist
     def blind(batch: pa.RecordBatch) -> np.ndarray:
         return np.arange(batch.num_rows, dtype=np.uint64) | np.uint64(1)
 
-    monkeypatch.setattr("mlops_desktop.data.chunking.row_hashes", blind)
-    monkeypatch.setattr("mlops_desktop.data.chunkwriter.row_hashes", blind)
+    monkeypatch.setattr("mlops_desktop.data.versions.chunking.row_hashes", blind)
+    monkeypatch.setattr("mlops_desktop.data.versions.chunkwriter.row_hashes", blind)
     write_version(registry, "t", numbered(3_000), ORIGIN)
     version = write_version(registry, "t", numbered(3_000, first=7), ORIGIN)
     assert read_table(registry, version).equals(numbered(3_000, first=7))

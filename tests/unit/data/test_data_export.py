@@ -27,7 +27,7 @@ from mlops_desktop.data import export as exporting
 from mlops_desktop.data.export import export
 from mlops_desktop.data.hashing import content_hash
 from mlops_desktop.data.sources import read_source
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 EXTENSIONS = (".parquet", ".arrow", ".csv", ".tsv", ".json", ".jsonl", ".xlsx")
@@ -264,9 +264,9 @@ def test_what_excel_cannot_hold_is_refused_at_once(registry: Registry, stored, t
 WITHOUT_PANDAS = """
 import sys
 from pathlib import Path
-from mlops_desktop.data.changes import changes
-from mlops_desktop.data.correlation import correlation
-from mlops_desktop.data.difference import difference
+from mlops_desktop.data.compare.changes import changes
+from mlops_desktop.data.profiles.correlation import correlation
+from mlops_desktop.data.compare.difference import difference
 from mlops_desktop.data.export import export
 from mlops_desktop.registry import Registry
 folder = Path(sys.argv[1])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
-from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.intake.ingest import ingest
 from mlops_desktop.data.sources import Restarted, Source, open_source, read_source, register_scheme
 from mlops_desktop.data.sources.joined import common_type
 from mlops_desktop.data.sources.selection import natural_order

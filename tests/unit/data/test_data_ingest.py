@@ -23,12 +23,12 @@ from mlops_desktop.core.events import describe
 from mlops_desktop.core.progress import CancelToken, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.contracts import quarantine, save_contract
-from mlops_desktop.data.ingest import ingest, ingest_rows
-from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.data.intake.ingest import ingest, ingest_rows
 from mlops_desktop.data.read import manifest, read_table
 from mlops_desktop.data.sources import csv_files
 from mlops_desktop.data.sources.base import FileIdentity
-from mlops_desktop.data.verify import verify
+from mlops_desktop.data.upkeep.verify import verify
+from mlops_desktop.data.versions.manifests import read_profile
 from mlops_desktop.registry import Registry
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)
@@ -232,8 +232,8 @@ def test_the_same_typed_rows_are_the_same_version_from_any_format(registry: Regi
 def test_reading_and_writing_never_import_pandas(tmp_path: Path):
     code = (
         "import sys; from pathlib import Path; from mlops_desktop.registry import Registry;"
-        "import mlops_desktop.data.difference, mlops_desktop.data.verify;"
-        "from mlops_desktop.data.ingest import ingest; from mlops_desktop.data.read import read_table;"
+        "import mlops_desktop.data.compare.difference, mlops_desktop.data.upkeep.verify;"
+        "from mlops_desktop.data.intake.ingest import ingest; from mlops_desktop.data.read import read_table;"
         "folder = Path(sys.argv[1]); registry = Registry.create(folder / 'w');"
         "(folder / 't.csv').write_text('at,n,t,b\\n2013-01-01T00:00:00Z,1,x,true\\n,,,\\n');"
         "version = ingest(registry, folder / 't.csv', 't', time_column='at').version;"

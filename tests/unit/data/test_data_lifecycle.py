@@ -13,12 +13,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import Conflict
-from mlops_desktop.data.archiving import archive, restore
-from mlops_desktop.data.collection import collect, plan_collection
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.removal import consequences, delete
-from mlops_desktop.data.store import append_version, write_version
-from mlops_desktop.data.verify import verify
+from mlops_desktop.data.upkeep.archiving import archive, restore
+from mlops_desktop.data.upkeep.collection import collect, plan_collection
+from mlops_desktop.data.upkeep.removal import consequences, delete
+from mlops_desktop.data.upkeep.verify import verify
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 ORIGIN = Origin("table", "test")

@@ -6,9 +6,9 @@ import msgspec
 import pyarrow as pa
 
 from mlops_desktop.core.datasets import Manifest, Origin, Profile
-from mlops_desktop.data.manifests import put_struct, read_manifest, read_profile
 from mlops_desktop.data.read import preview, read_table
-from mlops_desktop.data.store import append_version, write_version
+from mlops_desktop.data.versions.manifests import put_struct, read_manifest, read_profile
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 ORIGIN = Origin(kind="table", name="test")

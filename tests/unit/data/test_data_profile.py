@@ -14,11 +14,11 @@ from scipy.stats import kurtosis, skew
 
 from mlops_desktop.core.datasets import ColumnProfile, Profile
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.data.distinct import distinct_of, merged_distinct
 from mlops_desktop.data.hashing import finish
-from mlops_desktop.data.histogram import MAX_BINS, histogram_of, merged_histogram
-from mlops_desktop.data.profile import QUANTILE_LEVELS, profile_of, profile_table
-from mlops_desktop.data.summary import ColumnSummary, pack, summary_of, unpack
+from mlops_desktop.data.profiles.distinct import distinct_of, merged_distinct
+from mlops_desktop.data.profiles.histogram import MAX_BINS, histogram_of, merged_histogram
+from mlops_desktop.data.profiles.profile import QUANTILE_LEVELS, profile_of, profile_table
+from mlops_desktop.data.profiles.summary import ColumnSummary, pack, summary_of, unpack
 
 finite = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=200)
 

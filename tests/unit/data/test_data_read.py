@@ -11,7 +11,7 @@ import pytest
 from mlops_desktop.core.datasets import DatasetVersion, Origin
 from mlops_desktop.core.errors import Damaged, InvalidInput, NotFound
 from mlops_desktop.data.read import iter_batches, manifest, preview, read_table
-from mlops_desktop.data.store import write_version
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 ROWS = 200_000

@@ -12,11 +12,11 @@ from mlops_desktop.core.errors import Conflict, InvalidInput, NotFound
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.models import ModelVersion, Parity, Runtime, Signature, Task
 from mlops_desktop.core.monitoring import Window, WindowKind
-from mlops_desktop.data.collection import collect, plan_collection
 from mlops_desktop.data.read import read_table
-from mlops_desktop.data.removal import consequences, delete
-from mlops_desktop.data.store import write_version
-from mlops_desktop.data.verify import verify
+from mlops_desktop.data.upkeep.collection import collect, plan_collection
+from mlops_desktop.data.upkeep.removal import consequences, delete
+from mlops_desktop.data.upkeep.verify import verify
+from mlops_desktop.data.versions.store import write_version
 from mlops_desktop.registry import Registry
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)

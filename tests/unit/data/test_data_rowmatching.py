@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_desktop.data.rowmatching import Run, match, runs_of
+from mlops_desktop.data.versions.rowmatching import Run, match, runs_of
 
 
 def found(new: list[int], old: list[int]) -> list[tuple[int, int, int]]:

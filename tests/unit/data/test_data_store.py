@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import Cancelled, InvalidInput, NotFound
 from mlops_desktop.core.progress import CancelToken
-from mlops_desktop.data import store, versionwriter
-from mlops_desktop.data.chunking import Cutting
 from mlops_desktop.data.read import manifest, profile, read_table
-from mlops_desktop.data.store import append_version, write_version
+from mlops_desktop.data.versions import store, versionwriter
+from mlops_desktop.data.versions.chunking import Cutting
+from mlops_desktop.data.versions.store import append_version, write_version
 from mlops_desktop.registry import Registry
 
 rows = st.lists(

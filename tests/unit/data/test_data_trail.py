@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mlops_desktop.data.pieces import PlacedChunk
-from mlops_desktop.data.trail import Trail
+from mlops_desktop.data.versions.pieces import PlacedChunk
+from mlops_desktop.data.versions.trail import Trail
 
 
 def trail(*rows: int) -> Trail:

@@ -9,11 +9,11 @@ from msgspec import structs
 
 from mlops_desktop.core.datasets import Origin, Piece
 from mlops_desktop.core.errors import Cancelled
-from mlops_desktop.data.collection import collect, plan_collection
-from mlops_desktop.data.manifests import put_struct
 from mlops_desktop.data.read import manifest
-from mlops_desktop.data.store import Staged, append_version, record_version, stage_version, write_version
-from mlops_desktop.data.verify import all_versions, verify
+from mlops_desktop.data.upkeep.collection import collect, plan_collection
+from mlops_desktop.data.upkeep.verify import all_versions, verify
+from mlops_desktop.data.versions.manifests import put_struct
+from mlops_desktop.data.versions.store import Staged, append_version, record_version, stage_version, write_version
 from mlops_desktop.registry import Registry
 
 

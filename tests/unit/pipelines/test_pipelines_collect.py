@@ -23,7 +23,7 @@ from loop_kit import (
 
 from mlops_desktop.core.pipelines import PipelineRun
 from mlops_desktop.core.runs import RunState
-from mlops_desktop.data.ingest import ingest
+from mlops_desktop.data.intake.ingest import ingest
 from mlops_desktop.data.read import read_table
 from mlops_desktop.pipelines import collect as collecting
 from mlops_desktop.pipelines import runner, steps

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import StoredObject
-from mlops_desktop.data.chunks import damaged, open_object, read_object
+from mlops_desktop.data.versions.chunks import damaged, open_object, read_object
 from mlops_desktop.registry import Registry
 
 # From this share of its rows on an object is read as it is.

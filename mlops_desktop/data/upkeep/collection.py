@@ -19,8 +19,8 @@ from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.errors import Conflict, Damaged, NotFound
 from mlops_desktop.core.events import StoreCollected
 from mlops_desktop.core.progress import Progress, no_progress, part_of
-from mlops_desktop.data.manifests import read_manifest
-from mlops_desktop.data.verify import all_versions, packed_versions
+from mlops_desktop.data.upkeep.verify import all_versions, packed_versions
+from mlops_desktop.data.versions.manifests import read_manifest
 from mlops_desktop.registry import Registry
 from mlops_desktop.registry.objects import StoredFile
 

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_desktop.core.datasets import ColumnType
+from mlops_desktop.data.profiles.summary import Summary, pack, summary_of
 from mlops_desktop.data.schema import checked_type
-from mlops_desktop.data.summary import Summary, pack, summary_of
 
 SUMMARY_KEY = "mlops_desktop.summary.1"
 _COMPRESSION_LEVEL = 3

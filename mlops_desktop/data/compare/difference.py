@@ -14,15 +14,15 @@ from msgspec import Struct
 from mlops_desktop.core.datasets import DatasetVersion, Schema
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.comparable import common_types
-from mlops_desktop.data.manifests import read_manifest, read_profile
-from mlops_desktop.data.pairing import Matched, match, unmatched
-from mlops_desktop.data.pieces import placed
+from mlops_desktop.data.compare.comparable import common_types
+from mlops_desktop.data.compare.pairing import Matched, match, unmatched
+from mlops_desktop.data.compare.records import Layout
+from mlops_desktop.data.compare.sharing import Overlap, Rows, shared
+from mlops_desktop.data.compare.shift import ColumnShift, shifts
 from mlops_desktop.data.read import resolve
-from mlops_desktop.data.records import Layout
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.sharing import Overlap, Rows, shared
-from mlops_desktop.data.shift import ColumnShift, shifts
+from mlops_desktop.data.versions.manifests import read_manifest, read_profile
+from mlops_desktop.data.versions.pieces import placed
 from mlops_desktop.registry import Registry
 
 

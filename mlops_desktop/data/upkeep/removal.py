@@ -11,8 +11,8 @@ from mlops_desktop.core.deployments import EndpointState
 from mlops_desktop.core.errors import Conflict, Damaged, NotFound
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.collection import objects_of
-from mlops_desktop.data.verify import all_versions, packed_versions
+from mlops_desktop.data.upkeep.collection import objects_of
+from mlops_desktop.data.upkeep.verify import all_versions, packed_versions
 from mlops_desktop.registry import Registry
 
 

@@ -18,7 +18,7 @@ from mlops_desktop.data.contracts.examine import is_typed
 from mlops_desktop.data.contracts.quarantine import SUFFIX
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.sources import Restarted
-from mlops_desktop.data.store import Rows, Staged, latest, record_version, stage_version, time_column_of
+from mlops_desktop.data.versions.store import Rows, Staged, latest, record_version, stage_version, time_column_of
 from mlops_desktop.registry import Registry
 
 

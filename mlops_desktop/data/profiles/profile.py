@@ -13,13 +13,13 @@ import pyarrow as pa
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Gap, Profile
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.chunking import BATCH_ROWS
-from mlops_desktop.data.coverage import gaps, whole_stretch
-from mlops_desktop.data.distinct import merged_distinct
-from mlops_desktop.data.histogram import merged_histogram
-from mlops_desktop.data.moments import kurtosis, merged_moments, skewness
+from mlops_desktop.data.profiles.coverage import gaps, whole_stretch
+from mlops_desktop.data.profiles.distinct import merged_distinct
+from mlops_desktop.data.profiles.histogram import merged_histogram
+from mlops_desktop.data.profiles.moments import kurtosis, merged_moments, skewness
+from mlops_desktop.data.profiles.summary import ColumnSummary, Summary, per_second, summary_of, time_text
 from mlops_desktop.data.schema import as_plain, checked_type, plain_schema
-from mlops_desktop.data.summary import ColumnSummary, Summary, per_second, summary_of, time_text
+from mlops_desktop.data.versions.chunking import BATCH_ROWS
 
 QUANTILE_LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TOP_VALUES = 20

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlops_desktop.data.comparable import Types, comparable
+from mlops_desktop.data.compare.comparable import Types, comparable
 from mlops_desktop.data.hashing import Words, absorb, finish, row_hashes, value_words
 
 BUCKET_BYTES = 1 << 26

@@ -19,13 +19,13 @@ from mlops_desktop.core.errors import Cancelled, EnvironmentProblem, InvalidInpu
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.contracts.coerce import STANDARD_STORAGE, target_type
-from mlops_desktop.data.programs import rows_of_program, table_origin
+from mlops_desktop.data.intake.programs import rows_of_program, table_origin
+from mlops_desktop.data.intake.taking import Ingested, Taking
+from mlops_desktop.data.intake.temporary import temporary_space
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.sources import STANDARD, Source, name_of, open_source
 from mlops_desktop.data.sources.base import user_name
-from mlops_desktop.data.store import check_dataset_name, latest
-from mlops_desktop.data.taking import Ingested, Taking
-from mlops_desktop.data.temporary import temporary_space
+from mlops_desktop.data.versions.store import check_dataset_name, latest
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from msgspec import Struct
 from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.errors import AppError, Damaged, NotFound
 from mlops_desktop.core.progress import Progress, no_progress, part_of
-from mlops_desktop.data.chunks import read_chunk
 from mlops_desktop.data.hashing import content_hash
-from mlops_desktop.data.manifests import read_manifest
-from mlops_desktop.data.pieces import PlacedChunk, placed
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.store import version_content_id
+from mlops_desktop.data.versions.chunks import read_chunk
+from mlops_desktop.data.versions.manifests import read_manifest
+from mlops_desktop.data.versions.pieces import PlacedChunk, placed
+from mlops_desktop.data.versions.store import version_content_id
 from mlops_desktop.registry import Registry
 
 THREADS = 2

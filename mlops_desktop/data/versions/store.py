@@ -18,14 +18,14 @@ from msgspec import Struct, structs
 from mlops_desktop.core.datasets import DatasetVersion, Manifest, Origin, Schema
 from mlops_desktop.core.errors import AppError, Damaged, InvalidInput, NotFound
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.chunks import read_chunk
-from mlops_desktop.data.manifests import put_struct, read_manifest, read_profile
-from mlops_desktop.data.pieces import PlacedChunk, placed
-from mlops_desktop.data.profile import check_time_column, profile_of
+from mlops_desktop.data.profiles.profile import check_time_column, profile_of
 from mlops_desktop.data.schema import aligned, as_plain, fingerprint, plain_schema, to_arrow, to_core
-from mlops_desktop.data.summaries import Summaries
-from mlops_desktop.data.trail import Trail
-from mlops_desktop.data.versionwriter import VersionWriter
+from mlops_desktop.data.versions.chunks import read_chunk
+from mlops_desktop.data.versions.manifests import put_struct, read_manifest, read_profile
+from mlops_desktop.data.versions.pieces import PlacedChunk, placed
+from mlops_desktop.data.versions.summaries import Summaries
+from mlops_desktop.data.versions.trail import Trail
+from mlops_desktop.data.versions.versionwriter import VersionWriter
 from mlops_desktop.registry import Registry
 
 _LOOKED_BACK = 4

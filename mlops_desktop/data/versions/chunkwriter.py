@@ -11,14 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_desktop.core.errors import Damaged, NotFound
-from mlops_desktop.data.chunking import BATCH_ROWS, Cut
-from mlops_desktop.data.chunks import ObjectReader, stored_summary
-from mlops_desktop.data.encoding import chunk_file
 from mlops_desktop.data.hashing import Words, content_hash, row_hashes
-from mlops_desktop.data.loose import put_rows
-from mlops_desktop.data.pieces import PlacedChunk, Slice
-from mlops_desktop.data.rowmatching import Positions, Run, match, run_starts, runs_of
-from mlops_desktop.data.summary import Summary, summary_of
+from mlops_desktop.data.profiles.summary import Summary, summary_of
+from mlops_desktop.data.versions.chunking import BATCH_ROWS, Cut
+from mlops_desktop.data.versions.chunks import ObjectReader, stored_summary
+from mlops_desktop.data.versions.encoding import chunk_file
+from mlops_desktop.data.versions.loose import put_rows
+from mlops_desktop.data.versions.pieces import PlacedChunk, Slice
+from mlops_desktop.data.versions.rowmatching import Positions, Run, match, run_starts, runs_of
 from mlops_desktop.registry import Registry
 
 # What a chunk made of slices may cost to read: their number, and the rows of their objects per row of it.

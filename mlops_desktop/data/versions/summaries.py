@@ -11,8 +11,8 @@ from typing import overload
 import msgspec
 import zstandard
 
-from mlops_desktop.data.summary import ColumnSummary, Summary
-from mlops_desktop.data.temporary import temporary_space
+from mlops_desktop.data.intake.temporary import temporary_space
+from mlops_desktop.data.profiles.summary import ColumnSummary, Summary
 
 _IN_MEMORY = 32 << 20
 _decoder = msgspec.msgpack.Decoder(ColumnSummary)

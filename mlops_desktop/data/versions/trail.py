@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
 
-from mlops_desktop.data.pieces import PlacedChunk
+from mlops_desktop.data.versions.pieces import PlacedChunk
 
 _CANDIDATES = 4
 

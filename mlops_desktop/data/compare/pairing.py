@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_desktop.core.progress import Progress
+from mlops_desktop.data.compare.records import Buckets, Layout, Records, buckets_for, whole_hashes
+from mlops_desktop.data.compare.sharing import Overlap, Positions, Rows
 from mlops_desktop.data.hashing import Words
-from mlops_desktop.data.records import Buckets, Layout, Records, buckets_for, whole_hashes
-from mlops_desktop.data.sharing import Overlap, Positions, Rows
 
 _MOST_IN_ORDER = 4_000_000
 

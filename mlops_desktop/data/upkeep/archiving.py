@@ -21,11 +21,11 @@ from mlops_desktop.core.datasets import DatasetVersion, Marks
 from mlops_desktop.core.errors import AppError, Conflict, Damaged, EnvironmentProblem, InvalidInput, NotFound
 from mlops_desktop.core.ids import new_id, sha256_hex
 from mlops_desktop.core.progress import Progress, no_progress, part_of
-from mlops_desktop.data.collection import objects_of
-from mlops_desktop.data.manifests import read_manifest
-from mlops_desktop.data.removal import check_unneeded
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.store import check_dataset_name, version_content_id
+from mlops_desktop.data.upkeep.collection import objects_of
+from mlops_desktop.data.upkeep.removal import check_unneeded
+from mlops_desktop.data.versions.manifests import read_manifest
+from mlops_desktop.data.versions.store import check_dataset_name, version_content_id
 from mlops_desktop.registry import Registry
 from mlops_desktop.registry.objects import StoredFile
 

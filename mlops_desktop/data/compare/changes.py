@@ -11,13 +11,13 @@ from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.comparable import Types, as_comparable
-from mlops_desktop.data.difference import Pair, matched_rows, opened_pair
+from mlops_desktop.data.compare.comparable import Types, as_comparable
+from mlops_desktop.data.compare.difference import Pair, matched_rows, opened_pair
+from mlops_desktop.data.compare.pairing import Matched
+from mlops_desktop.data.compare.sharing import Positions, Rows
 from mlops_desktop.data.hashing import Words, value_words
-from mlops_desktop.data.pairing import Matched
 from mlops_desktop.data.schema import to_arrow
-from mlops_desktop.data.sharing import Positions, Rows
-from mlops_desktop.data.somerows import indices
+from mlops_desktop.data.versions.somerows import indices
 from mlops_desktop.registry import Registry
 
 LIMIT = 1_000

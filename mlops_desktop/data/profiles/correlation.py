@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType, DatasetVersion
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.progress import Progress, no_progress
-from mlops_desktop.data.categories import Categories, cramers_v
 from mlops_desktop.data.hashing import numpy_values
-from mlops_desktop.data.manifests import read_profile
+from mlops_desktop.data.profiles.categories import Categories, cramers_v
 from mlops_desktop.data.read import iter_batches, resolve
+from mlops_desktop.data.versions.manifests import read_profile
 from mlops_desktop.registry import Registry
 
 MOST_COLUMNS = 60

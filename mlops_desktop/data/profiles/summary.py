@@ -20,11 +20,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import ColumnType
-from mlops_desktop.data.coverage import Stretches, stretches_of
-from mlops_desktop.data.distinct import Distinct, distinct_of
 from mlops_desktop.data.hashing import finish, number_words, numpy_values, value_words
-from mlops_desktop.data.histogram import Histogram, histogram_of
-from mlops_desktop.data.moments import Moments, moments_of
+from mlops_desktop.data.profiles.coverage import Stretches, stretches_of
+from mlops_desktop.data.profiles.distinct import Distinct, distinct_of
+from mlops_desktop.data.profiles.histogram import Histogram, histogram_of
+from mlops_desktop.data.profiles.moments import Moments, moments_of
 from mlops_desktop.data.schema import checked_type
 
 POINTS = 100

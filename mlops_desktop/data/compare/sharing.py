@@ -13,8 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import StoredObject
-from mlops_desktop.data.pieces import PlacedChunk
-from mlops_desktop.data.somerows import indices, read_rows
+from mlops_desktop.data.versions.pieces import PlacedChunk
+from mlops_desktop.data.versions.somerows import indices, read_rows
 from mlops_desktop.registry import Registry
 
 Positions = NDArray[np.int64]

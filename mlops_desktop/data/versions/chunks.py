@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from mlops_desktop.core.datasets import StoredObject
 from mlops_desktop.core.errors import Damaged, NotFound
-from mlops_desktop.data.encoding import summary_key
-from mlops_desktop.data.missing import missing
-from mlops_desktop.data.pieces import PlacedChunk, Slice
-from mlops_desktop.data.summary import Summary, summary_of, unpack
+from mlops_desktop.data.profiles.summary import Summary, summary_of, unpack
+from mlops_desktop.data.versions.encoding import summary_key
+from mlops_desktop.data.versions.missing import missing
+from mlops_desktop.data.versions.pieces import PlacedChunk, Slice
 from mlops_desktop.registry import Registry
 
 CACHE_BYTES = 64 << 20

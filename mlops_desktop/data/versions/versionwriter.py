@@ -11,15 +11,15 @@ import pyarrow as pa
 
 from mlops_desktop.core.datasets import Manifest
 from mlops_desktop.core.progress import Progress
-from mlops_desktop.data.chunking import chunks_of, cutting_of
-from mlops_desktop.data.chunks import known_summary
-from mlops_desktop.data.chunkwriter import ChunkWriter, Draft, Fresh
-from mlops_desktop.data.loose import LooseRows, Pending
-from mlops_desktop.data.pieces import PlacedChunk, Slice, to_manifest
+from mlops_desktop.data.profiles.summary import Summary
 from mlops_desktop.data.schema import to_core
-from mlops_desktop.data.summaries import Summaries
-from mlops_desktop.data.summary import Summary
-from mlops_desktop.data.trail import Trail
+from mlops_desktop.data.versions.chunking import chunks_of, cutting_of
+from mlops_desktop.data.versions.chunks import known_summary
+from mlops_desktop.data.versions.chunkwriter import ChunkWriter, Draft, Fresh
+from mlops_desktop.data.versions.loose import LooseRows, Pending
+from mlops_desktop.data.versions.pieces import PlacedChunk, Slice, to_manifest
+from mlops_desktop.data.versions.summaries import Summaries
+from mlops_desktop.data.versions.trail import Trail
 from mlops_desktop.registry import Registry
 
 THREADS = 2

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from mlops_desktop.core.datasets import StoredObject
 from mlops_desktop.core.ids import sha256_hex
-from mlops_desktop.data.encoding import rows_file
-from mlops_desktop.data.pieces import Slice
-from mlops_desktop.data.summary import Summary
+from mlops_desktop.data.profiles.summary import Summary
+from mlops_desktop.data.versions.encoding import rows_file
+from mlops_desktop.data.versions.pieces import Slice
 from mlops_desktop.registry import Registry
 
 _MOST_ROWS = 131_072

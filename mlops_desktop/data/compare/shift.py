@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType, Profile
-from mlops_desktop.data.profile import QUANTILE_LEVELS
+from mlops_desktop.data.profiles.profile import QUANTILE_LEVELS
 
 Array = NDArray[np.float64]
 

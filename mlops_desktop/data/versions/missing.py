@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlops_desktop.core.datasets import StoredObject
 from mlops_desktop.core.errors import AppError, NotFound
-from mlops_desktop.data.manifests import read_manifest
+from mlops_desktop.data.versions.manifests import read_manifest
 from mlops_desktop.registry import Registry
 
 

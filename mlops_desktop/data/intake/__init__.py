@@ -1,0 +1,1 @@
+"""From a source or a program to a version, with every attempt on the record."""

@@ -1,0 +1,1 @@
+"""Keeping the store whole: verify, collect, delete, archive."""
