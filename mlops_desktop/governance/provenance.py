@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion
 from mlops_desktop.core.errors import Damaged, NotFound
-from mlops_desktop.data.manifests import read_manifest
+from mlops_desktop.data.versions.manifests import read_manifest
 from mlops_desktop.registry import Registry
 
 
