@@ -1,6 +1,6 @@
 """Taking in one CSV file, as whole processes: `mlops-desktop data ingest` beside `dvc add`.
 
-    python benchmarks/bench_against_dvc.py [rows]
+    python -m benchmarks.bench_against_dvc [rows]
 
 The file: `rows` (1,000,000 unless given) x 18 mixed columns, about 97 MB. Ours reads, checks it against a contract,
 profiles and stores it; DVC hashes and copies it. Each starts with an empty store; the fastest of `RUNS` counts, taken

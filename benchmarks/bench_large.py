@@ -1,6 +1,6 @@
 """A CSV file that is larger than memory is meant to be: time and peak memory of ingesting, verifying and exporting it.
 
-    python benchmarks/bench_large.py [gigabytes ...]
+    python -m benchmarks.bench_large [gigabytes ...]
 
 Files of 0.1, 0.5, 1 and 5 GB unless given. Each step is a process of its own, watched from outside; memory is the
 largest resident set (RSS) of the process, its libraries included. Needs four times the largest file in disk space.
