@@ -44,6 +44,15 @@ class Tables:
     """The peewee models of one open database."""
 
     def __init__(self, database: SqliteDatabase) -> None:
+        self._record()
+        self._data()
+        self._models()
+        self._serving()
+        self._work()
+        self.all: list[Any] = list(vars(self).values())
+        database.bind(self.all, bind_refs=False, bind_backrefs=False)
+
+    def _record(self) -> None:
         self.meta = _table("meta", {"key": _id(), "value": TextField()})
         self.journal = _table(
             "journal",
@@ -59,6 +68,8 @@ class Tables:
                 "hash": CharField(),
             },
         )
+
+    def _data(self) -> None:
         self.dataset_version = _rows(
             "dataset_version",
             {"id": _id(), "dataset": CharField(), "number": IntegerField(), "content_id": _key()},
@@ -94,6 +105,8 @@ class Tables:
             "contract", {"dataset": CharField(), "number": IntegerField()}, primary=("dataset", "number")
         )
         self.watch = _rows("watch", {"name": _id()})
+
+    def _models(self) -> None:
         self.spec = _rows(
             "spec", {"id": CharField(), "name": CharField(), "number": IntegerField()}, primary=("name", "number")
         )
@@ -106,6 +119,8 @@ class Tables:
         self.alias = _rows(
             "alias", {"model": CharField(), "name": CharField(), "number": IntegerField()}, primary=("model", "name")
         )
+
+    def _serving(self) -> None:
         self.endpoint = _rows("endpoint", {"name": _id()})
         self.rollout = _rows("rollout", {"id": _id(), "endpoint": _key(), "state": _key()})
         self.window = _rows(
@@ -129,7 +144,7 @@ class Tables:
                 "state": _key(),
             },
         )
+
+    def _work(self) -> None:
         self.pipeline_run = _rows("pipeline_run", {"id": _id(), "pipeline": _key(), "state": _key()})
         self.schedule = _rows("schedule", {"name": _id()})
-        self.all: list[Any] = list(vars(self).values())
-        database.bind(self.all, bind_refs=False, bind_backrefs=False)
