@@ -47,6 +47,7 @@ class Registry:
     """
 
     def __init__(self, folder: Path, *, actor: str = "", clock: Clock | None = None, create: bool = False) -> None:
+        folder = folder.absolute()  # processes that are started with another current folder are given paths in it
         self.folder = folder
         self._database = Database(folder / DATABASE, create=create)
         self.clock: Clock = clock or WorkspaceClock(self._database)

@@ -221,3 +221,13 @@ def test_a_lease_file_with_anything_in_it_names_no_holder(tmp_path: Path) -> Non
     for content in (b"", b" ", b" not json", b" []", b' {"pid": 1}'):
         (tmp_path / "lock").write_bytes(content)
         assert Lease(tmp_path / "lock").holder() == ""
+
+
+def test_a_workspace_opened_by_a_relative_path_gives_absolute_ones_to_other_processes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Registry.create(Path("there")).close()
+    registry = Registry(Path("there"))
+    name = registry.objects.put_bytes(b"rows")
+    assert registry.folder == tmp_path / "there"
+    assert registry.objects.path(name).is_absolute()
+    registry.close()
