@@ -63,11 +63,11 @@ class BulkRecord(Struct, frozen=True, array_like=True, tag="b"):
     head: PredictionRecord
     table: bytes
 
-    def whole(self) -> PredictionRecord:
-        """The prediction, as readers get it."""
+    def whole(self, last: int | None = None) -> PredictionRecord:
+        """The prediction, as readers get it; with values of the `last` rows alone, where that is given."""
         from mlops_desktop.serving.log_tables import read_log_table
 
-        features, scores, predictions, entity_ids = read_log_table(self.table)
+        features, scores, predictions, entity_ids = read_log_table(self.table, last)
         return msgspec.structs.replace(
             self.head, features=features, scores=scores, predictions=predictions, entity_ids=entity_ids
         )
@@ -120,11 +120,14 @@ def encode_record(record: AnyRecord | BulkRecord) -> bytes:
     return framed(_encoder.encode(record))
 
 
-def decode_body(body: bytes) -> AnyRecord | None:
-    """The record of a frame; None for a whole one of a kind that this version of the program does not know."""
+def decode_body(body: bytes, last: int | None = None) -> AnyRecord | None:
+    """The record of a frame; None for a whole one of a kind that this version of the program does not know.
+
+    Of a prediction of many rows only the `last` ones have values, where that is given.
+    """
     try:
         record = _decoder.decode(body)
-        return record.whole() if isinstance(record, BulkRecord) else record
+        return record.whole(last) if isinstance(record, BulkRecord) else record
     except msgspec.DecodeError:
         return None
 

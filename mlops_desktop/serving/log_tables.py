@@ -59,11 +59,14 @@ def _as_array(values: Any) -> Any:
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
 
 
-def read_log_table(content: bytes) -> tuple[dict[str, list[Any]], list[float], list[Any], list[str] | None]:
-    """Features by name, scores, predictions and entities' ids of a record's table."""
+def read_log_table(
+    content: bytes, last: int | None = None
+) -> tuple[dict[str, list[Any]], list[float], list[Any], list[str] | None]:
+    """Features by name, scores, predictions and entities' ids of a record's table, or of its `last` rows."""
     import pyarrow as pa
 
     table = pa.ipc.open_stream(content).read_all()
+    table = table if last is None else table.slice(max(0, table.num_rows - last))
     values = {name: table[name].to_pylist() for name in table.column_names}
     features = {name.removeprefix(_FEATURE): column for name, column in values.items() if name.startswith(_FEATURE)}
     return features, values["score"], values["prediction"], values.get("entity")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 SUFFIX = ".seg"
 COMPACTED = ".parquet"
-_HEADER = struct.Struct("<II")
-_LARGEST_BODY = 1 << 30
+FRAME_HEADER = struct.Struct("<II")
+LARGEST_BODY = 1 << 30
 _BATCH = 4096
 
 
@@ -31,7 +31,7 @@ class Tail(StrEnum):
 
 def framed(body: bytes) -> bytes:
     """The body as one frame."""
-    return _HEADER.pack(len(body), zlib.crc32(body)) + body
+    return FRAME_HEADER.pack(len(body), zlib.crc32(body)) + body
 
 
 def stems(folder: Path) -> list[str]:
@@ -65,19 +65,19 @@ class Frames:
 
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
         with self._stream as stream:
-            while header := stream.read(_HEADER.size):
-                if len(header) < _HEADER.size:
+            while header := stream.read(FRAME_HEADER.size):
+                if len(header) < FRAME_HEADER.size:
                     self.tail = Tail.TORN
                     return
-                length, checksum = _HEADER.unpack(header)
-                if not 0 < length <= _LARGEST_BODY:
+                length, checksum = FRAME_HEADER.unpack(header)
+                if not 0 < length <= LARGEST_BODY:
                     self.tail = Tail.DAMAGED
                     return
                 body = stream.read(length)
                 if len(body) < length or zlib.crc32(body) != checksum:
                     self.tail = Tail.TORN if len(body) < length else Tail.DAMAGED
                     return
-                self._offset += _HEADER.size + length
+                self._offset += FRAME_HEADER.size + length
                 yield body, self._offset
 
 

@@ -15,7 +15,9 @@ from mlops_desktop.governance import promotion
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
+    from mlops_desktop.serving.log import LogPosition
     from mlops_desktop.serving.replay import ReplayReport
+    from mlops_desktop.serving.tail import Tail, Wanted
 
 _LOOK_BACK = 400
 
@@ -39,6 +41,24 @@ class Serving:
         """Rollouts, newest first; of one endpoint, where it is given."""
         found = self._registry.rollouts.all(limit=limit)
         return [rollout for rollout in found if endpoint in ("", rollout.endpoint)]
+
+    def tail(
+        self, endpoint: str, *, last: int = 100, after: LogPosition | None = None, wanted: Wanted | None = None
+    ) -> Tail:
+        """The newest rows of an endpoint's prediction log, quickly however long it is; see `serving/tail.py`.
+
+        With `after`, the position that an earlier look ended at, only what came since.
+        """
+        from mlops_desktop.pipelines.collect import spool_folder
+        from mlops_desktop.serving.tail import ALL, tail
+
+        model = self._registry.endpoints.get(endpoint).model
+
+        def classes(version: int) -> tuple[str, ...]:
+            return self._registry.models.get(f"{model}@{version}").signature.classes
+
+        folder = spool_folder(self._registry, endpoint)
+        return tail(folder, last=last, after=after, wanted=wanted or ALL, classes=classes)
 
     # Deciding
 
