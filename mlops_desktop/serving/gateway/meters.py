@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import accumulate
 
 from mlops_desktop.serving.figures import BOUNDS_US, GatewayStats, Histogram, PoolStats, VersionStats
 
 _RATE_SECONDS = 10
-_PROMETHEUS_STEP = 10  # every tenth bound keeps the exposition short
+_PROMETHEUS_STEP = 2  # every second bound: percentiles of a scrape are as exact as 32 %
 
 
 class Meter:
@@ -155,10 +156,11 @@ def _pool_lines(pools: list[PoolStats]) -> list[str]:
 
 
 def _histogram_lines(labels: str, histogram: Histogram) -> list[str]:
-    lines: list[str] = []
-    for index in range(0, len(BOUNDS_US), _PROMETHEUS_STEP):
-        below = sum(histogram.counts[: index + 1])
-        lines.append(f'mlops_request_seconds_bucket{{{labels},le="{BOUNDS_US[index] / 1e6:.6g}"}} {below}')
+    below = list(accumulate(histogram.counts))
+    lines = [
+        f'mlops_request_seconds_bucket{{{labels},le="{BOUNDS_US[index] / 1e6:.6g}"}} {below[index]}'
+        for index in range(0, len(BOUNDS_US), _PROMETHEUS_STEP)
+    ]
     lines.append(f'mlops_request_seconds_bucket{{{labels},le="+Inf"}} {histogram.count}')
     lines.append(f"mlops_request_seconds_sum{{{labels}}} {histogram.sum_us / 1e6:.6f}")
     lines.append(f"mlops_request_seconds_count{{{labels}}} {histogram.count}")
