@@ -223,7 +223,8 @@ class Supervisor:
             text = f"The gateway was given up after {self._quick_deaths} quick deaths. {reason} {self._see_log()}"
             self._outcome = Outcome(SupervisorState.FAILED, text, None, self._port, restarts)
             return
-        self._retry_at = time.monotonic() + _BACK_OFF_SECONDS[min(self._quick_deaths, len(_BACK_OFF_SECONDS)) - 1]
+        in_a_row = min(max(1, self._quick_deaths), len(_BACK_OFF_SECONDS))
+        self._retry_at = time.monotonic() + _BACK_OFF_SECONDS[in_a_row - 1]
         self._outcome = Outcome(SupervisorState.WAITING, reason, None, self._port, restarts)
 
     def _restart(self) -> None:

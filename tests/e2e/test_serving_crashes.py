@@ -158,6 +158,20 @@ def test_a_gateway_that_keeps_dying_young_is_given_up_with_a_reason(
     assert supervisor.is_alive
 
 
+def test_a_gateway_that_had_lasted_is_restarted_at_once(
+    supervisor: Supervisor, artifact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "QUICK_SECONDS", 0.0)
+    supervisor.start(config(version(1, artifact)))
+    for _ in range(2):
+        pid = supervisor.pid
+        assert pid is not None
+        kill(pid)
+        wait_until(lambda: not supervisor.is_alive)
+        assert supervisor.ensure_alive().state is SupervisorState.RUNNING
+        assert supervisor.is_alive and supervisor.wait_applied(30).is_done
+
+
 def test_a_restarted_gateway_serves_the_latest_configuration(supervisor: Supervisor, artifact: str) -> None:
     supervisor.start(config(version(1, artifact)))
     supervisor.configure(config(version(2, artifact)))
