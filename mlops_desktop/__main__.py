@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from importlib import import_module
@@ -24,7 +23,10 @@ def main() -> int:
     Each of them is a `main(argv: list[str]) -> int` that gets the arguments that follow. With no argument at all the
     command line opens the window.
     """
-    multiprocessing.freeze_support()
+    if getattr(sys, "frozen", False):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by ONNX Runtime when it is imported
     _give_silent_streams()
     arguments = sys.argv[1:]

@@ -9,18 +9,33 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from mlops_desktop import __version__
-from mlops_desktop.cli import data, demo, engine, journal, models, report, serving, specs, window, workspaces
 from mlops_desktop.cli.output import Answer, as_json, note, say
+from mlops_desktop.cli.parsing import asked_modules
 from mlops_desktop.core.errors import AppError, Cancelled
 
 WORKSPACE_VARIABLE = "MLOPS_WORKSPACE"
-_GROUPS = (window, demo, engine, workspaces, data, specs, models, serving, report, journal)
+# The modules of commands, and the first words of the commands that each adds.
+_MODULES = {
+    "window": ("window",),
+    "demo": ("demo",),
+    "engine": ("status",),
+    "workspaces": ("init", "trust"),
+    "data": ("data",),
+    "specs": ("spec",),
+    "models": ("runs", "models", "promote", "rollback", "lineage", "export"),
+    "serving": ("serve", "alerts", "pipelines"),
+    "report": ("report", "card"),
+    "journal": ("journal",),
+}
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of all commands or, where `words` begin with the name of one, just of those of its module."""
     parser = argparse.ArgumentParser(
         prog="mlops-desktop",
         description="The whole machine-learning lifecycle in one local program.",
@@ -37,15 +52,20 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"folder of the workspace (default: ${WORKSPACE_VARIABLE}, or the current folder)",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for group in _GROUPS:
-        group.add_commands(commands, common)
+    for name in asked_modules(_MODULES, words):
+        module = import_module(f"mlops_desktop.cli.{name}")
+        if name == "data":
+            module.add_commands(commands, common, words[1:])
+        else:
+            module.add_commands(commands, common)
     return parser
 
 
 def main(argv: list[str]) -> int:
     """Run one command; with none, open the window."""
-    parser = build_parser()
-    arguments = parser.parse_args(argv or ["window"])
+    words = argv or ["window"]
+    parser = build_parser(words)
+    arguments = parser.parse_args(words)
     if not hasattr(arguments, "run"):
         parser.print_usage(sys.stderr)
         return 2

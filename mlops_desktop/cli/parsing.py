@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlops_desktop.cli.output import Answer
@@ -11,6 +11,15 @@ from mlops_desktop.workspace import Workspace
 
 Commands = Any  # argparse's sub-parsers have no public type
 Run = Callable[[argparse.Namespace], Answer]
+
+
+def asked_modules(modules: Mapping[str, Sequence[str]], words: Sequence[str]) -> list[str]:
+    """Of modules, each with the commands that it adds, the one that the first of `words` asks for, else all.
+
+    So a command costs the imports and the parser of its own module alone.
+    """
+    asked = [name for name, commands in modules.items() if words and words[0] in commands]
+    return asked or list(modules)
 
 
 def add_command(

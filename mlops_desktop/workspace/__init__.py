@@ -1,12 +1,13 @@
 """The facade that the command line, the window and notebooks use: one object per open workspace.
 
-Reading goes through `registry` (all of its repositories return values); what changes something is a verb here.
+Reading goes through `registry` (all of its repositories return values); what changes something is a verb here. Rooms
+that are slow to import are imported by the verbs that need them, as every command pays for what is imported here.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,14 +18,13 @@ from mlops_desktop.core.monitoring import Alert, AlertState
 from mlops_desktop.core.pipelines import PipelineRun, Schedule
 from mlops_desktop.core.runs import SpecVersion
 from mlops_desktop.governance import promotion
-from mlops_desktop.pipelines.engine_state import EngineState, read_engine_state
-from mlops_desktop.pipelines.schedules import planned, trigger_of
-from mlops_desktop.pipelines.settings import adopt_spec
-from mlops_desktop.pipelines.steps import check_request
 from mlops_desktop.registry import Registry
 from mlops_desktop.workspace.data import Data
 from mlops_desktop.workspace.serving import Serving
 from mlops_desktop.workspace.tokens import Tokens
+
+if TYPE_CHECKING:
+    from mlops_desktop.pipelines.engine_state import EngineState
 
 
 class Workspace:
@@ -62,12 +62,16 @@ class Workspace:
 
     def engine_state(self) -> EngineState:
         """What the engine is doing now, with live traffic figures."""
+        from mlops_desktop.pipelines.engine_state import read_engine_state
+
         return read_engine_state(self.folder)
 
     # Pipelines
 
     def queue(self, pipeline: str, parameters: dict[str, Any] | None = None, *, trigger: str = "") -> PipelineRun:
         """Queue a pipeline; the engine of this workspace runs it. Raises `InvalidInput` for what cannot run."""
+        from mlops_desktop.pipelines.steps import check_request
+
         check_request(pipeline, parameters or {})
         return self.registry.pipeline_runs.queue(pipeline, parameters or {}, trigger or self.registry.actor)
 
@@ -79,12 +83,17 @@ class Workspace:
 
     def schedule(self, schedule: Schedule) -> Schedule:
         """Save a schedule. Raises `InvalidInput` for a broken cron expression or a pipeline that cannot run."""
+        from mlops_desktop.pipelines.schedules import planned, trigger_of
+        from mlops_desktop.pipelines.steps import check_request
+
         trigger_of(schedule.cron)
         check_request(schedule.pipeline, schedule.parameters)
         return self.registry.schedules.save(planned(schedule, self.registry.clock.now()))
 
     def adopt_spec(self, path: Path) -> SpecVersion:
         """Check a spec file, save it as a version, and set up the endpoint's schedules that it names."""
+        from mlops_desktop.pipelines.settings import adopt_spec
+
         return adopt_spec(self.registry, path)
 
     def export_mlflow(self, model_reference: str, folder: Path) -> Path:

@@ -48,11 +48,10 @@ class Data(ReadingData):
         `queue("ingest", …)` leaves it to a worker. `mode` takes the place of the contract's own: `refuse`,
         `quarantine` or `accept`."""
         from mlops_desktop.data.intake.ingest import ingest
-        from mlops_desktop.pipelines.log_source import located
 
         return ingest(
             self._registry,
-            located(self._registry, location),
+            self._located(location),
             dataset,
             options=options,
             time_column=time_column,

@@ -76,12 +76,19 @@ class ReadingData:
     def preview_source(self, location: Path | str, options: ReadOptions = STANDARD, rows: int = 100) -> SourcePreview:
         """The first rows of a source and how its columns would be read; what is wrong with it is in `problem`."""
         from mlops_desktop.data.sources.preview import preview_source
-        from mlops_desktop.pipelines.log_source import located
 
         try:
-            return preview_source(located(self._registry, location), options, rows)
+            return preview_source(self._located(location), options, rows)
         except InvalidInput as error:  # there is no such log
             return SourcePreview(name=str(location), kind="", settings=options, problem=str(error))
+
+    def _located(self, location: Path | str) -> Path | str:
+        """A location as it is opened: that of a prediction log is its folder."""
+        if not isinstance(location, str) or not location.startswith("log:"):
+            return location
+        from mlops_desktop.pipelines.log_source import located
+
+        return located(self._registry, location)
 
     # Reading
 

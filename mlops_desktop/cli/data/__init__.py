@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from importlib import import_module
 
-from mlops_desktop.cli.data import (
-    compare,
-    contracts,
-    export,
-    ingest,
-    marks,
-    profile,
-    projects,
-    removal,
-    storage,
-    versions,
-    watching,
-)
-from mlops_desktop.cli.parsing import Commands, add_group
+from mlops_desktop.cli.parsing import Commands, add_group, asked_modules
 
-_KINDS = (ingest, versions, profile, compare, contracts, marks, export, storage, removal, watching, projects)
+_MODULES = {
+    "ingest": ("ingest",),
+    "versions": ("list", "versions", "show", "log", "lineage"),
+    "profile": ("profile",),
+    "compare": ("diff",),
+    "contracts": ("contract",),
+    "marks": ("tag", "untag", "note", "alias", "unalias"),
+    "export": ("export",),
+    "storage": ("verify", "gc", "archive", "restore"),
+    "removal": ("delete",),
+    "watching": ("watch",),
+    "projects": ("plan", "apply"),
+}
 
 
-def add_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
+def add_commands(commands: Commands, common: argparse.ArgumentParser, words: Sequence[str]) -> None:
     group = add_group(commands, "data", "datasets and their versions")
-    for kind in _KINDS:
-        kind.add_commands(group, common)
+    for name in asked_modules(_MODULES, words):
+        import_module(f"{__name__}.{name}").add_commands(group, common)
