@@ -16,8 +16,19 @@ class EndpointState(StrEnum):
     FAILED = "failed"
 
 
+class WorkerRange(Struct, frozen=True):
+    """How many workers each version may have, as set by hand. It holds while `spec` is the newest of the model."""
+
+    minimum: int
+    maximum: int
+    spec: str = ""
+
+
 class Endpoint(Struct, frozen=True):
-    """A served model: its URL is `http://{host}:{port}/v2/models/{name}`. `reason` says why it is in its state."""
+    """A served model: its URL is `http://{host}:{port}/v2/models/{name}`. `reason` says why it is in its state.
+
+    `workers` are set where they are not to be those of the spec.
+    """
 
     name: str
     model: str
@@ -27,6 +38,7 @@ class Endpoint(Struct, frozen=True):
     pid: int | None
     updated: datetime
     reason: str = ""
+    workers: WorkerRange | None = None
 
 
 class RolloutState(StrEnum):

@@ -332,6 +332,12 @@ class EndpointChanged(Body, frozen=True):
     reason: str = ""
 
 
+@_event("endpoint.scaled", "Endpoint {subject} is to have {workers}: {reason}")
+class EndpointScaled(Body, frozen=True):
+    workers: str
+    reason: str
+
+
 @_event("serving.token.changed", "Token {subject} of {scopes} {change}")
 class ServingTokenChanged(Body, frozen=True):
     """`change` is `made` or `revoked`; the token itself is nowhere on record."""

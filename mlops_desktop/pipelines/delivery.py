@@ -17,10 +17,10 @@ from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.governance.promotion import PREVIOUS, production_version
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
 from mlops_desktop.pipelines.rollouts import RolloutKeeper, spec_of
-from mlops_desktop.pipelines.settings import feedback_token, settings_for
+from mlops_desktop.pipelines.settings import feedback_token, serving_of
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.channel import Access
-from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServedVersion, ServingSpec
+from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServedVersion
 from mlops_desktop.serving.figures import GatewayStats
 from mlops_desktop.serving.policies import strictest
 from mlops_desktop.serving.redaction import Redaction, log_key
@@ -156,13 +156,9 @@ class Delivery:
             # The version before stays warm, so that a rollback takes effect at once.
             with contextlib.suppress(AppError):
                 versions.append(self._served_version(endpoint.model, previous.number))
-        return ServedEndpoint(endpoint.name, endpoint.model, tuple(versions), route, self._limits(endpoint.model))
-
-    def _limits(self, model: str) -> ServingSpec:
-        try:
-            return settings_for(self._registry, model).serving
-        except AppError:
-            return ServingSpec()  # a model without a saved spec is served within the usual limits
+        return ServedEndpoint(
+            endpoint.name, endpoint.model, tuple(versions), route, serving_of(self._registry, endpoint)
+        )
 
     def _ends_for_damage(self, rollout: Rollout) -> bool:
         """End a rollout whose canary is missing or damaged: that is no reason to stop serving the primary."""

@@ -8,8 +8,10 @@ import secrets
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from mlops_desktop.core.errors import EnvironmentProblem
+from mlops_desktop.core.deployments import Endpoint
+from mlops_desktop.core.errors import AppError, EnvironmentProblem, NotFound
 from mlops_desktop.core.pipelines import Schedule
 from mlops_desktop.core.runs import SpecVersion
 from mlops_desktop.evaluation.business import ValueMatrix
@@ -81,6 +83,27 @@ def settings_for(registry: Registry, reference: str) -> Settings:
     return settings_of(parse_spec(version.text, source=version.reference))
 
 
+def saved_spec(registry: Registry, model: str) -> str:
+    """Reference of a model's newest spec; empty where none was saved."""
+    try:
+        return registry.specs.get(model).reference
+    except NotFound:
+        return ""
+
+
+def serving_of(registry: Registry, endpoint: Endpoint) -> ServingSpec:
+    """An endpoint's limits by the newest spec of its model, with the workers that were set by hand since."""
+    try:
+        serving = settings_for(registry, endpoint.model).serving
+    except AppError:
+        serving = ServingSpec()  # a model without a saved spec is served within the usual limits
+    workers = endpoint.workers
+    if workers is None or workers.spec != saved_spec(registry, endpoint.model):
+        return serving
+    scaler = replace(serving.autoscaler, min_workers=workers.minimum, max_workers=workers.maximum)
+    return replace(serving, autoscaler=scaler)
+
+
 def adopt_spec(registry: Registry, path: Path, *, schedule: bool = True) -> SpecVersion:
     """Check a spec file as a whole, save it with its Git state, and (if `schedule`) set up what it schedules."""
     spec = load_spec(path)
@@ -99,6 +122,7 @@ def check_whole(settings: Settings) -> None:
     from mlops_desktop.monitoring.spec import MonitoringSpec
     from mlops_desktop.serving.rolloutspec import RolloutSpec
 
+    settings.gate.metric_for(settings.spec.model.task)
     settings.spec.section("monitoring", MonitoringSpec)
     settings.spec.section("rollout", RolloutSpec)
     for cron in (settings.schedule.retrain, settings.schedule.monitor):

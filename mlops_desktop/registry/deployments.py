@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutKind, RolloutState
+from mlops_desktop.core.deployments import (
+    Endpoint,
+    EndpointState,
+    Rollout,
+    RolloutKind,
+    RolloutState,
+    WorkerRange,
+)
 from mlops_desktop.core.errors import Conflict, NotFound
-from mlops_desktop.core.events import EndpointChanged, RolloutChanged, RolloutDecided, RolloutStarted
+from mlops_desktop.core.events import EndpointChanged, EndpointScaled, RolloutChanged, RolloutDecided, RolloutStarted
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.registry.repository import Context, Rows
 
@@ -17,16 +24,26 @@ class Endpoints:
         self._rows = Rows(context.database, context.tables.endpoint, Endpoint)
 
     def put(self, endpoint: Endpoint) -> Endpoint:
-        """Record an endpoint's state; a repeated state is not recorded again."""
+        """Record an endpoint's state; a repeated state is not recorded again. Its `workers` stay as they are."""
         with self._context.database.writing():
             before = self._rows.one(self._rows.table.name == endpoint.name)
-            stamped = msgspec.structs.replace(endpoint, updated=self._context.clock.now())
+            workers = before.workers if before else None
+            stamped = msgspec.structs.replace(endpoint, updated=self._context.clock.now(), workers=workers)
             self._rows.put(stamped, name=stamped.name)
             if before is None or (before.state, before.port, before.pid) != (stamped.state, stamped.port, stamped.pid):
                 url = f"http://{stamped.host}:{stamped.port}" if stamped.port else ""
                 event = EndpointChanged(state=stamped.state.value, url=url, reason=stamped.reason)
                 self._context.journal.append(event, stamped.name)
             return stamped
+
+    def scale(self, name: str, workers: WorkerRange | None, reason: str) -> Endpoint:
+        """Record how many workers an endpoint is to have; None for as many as its spec says."""
+        with self._context.database.writing():
+            scaled = msgspec.structs.replace(self.get(name), workers=workers)
+            self._rows.put(scaled, name=name)
+            told = f"{workers.minimum} to {workers.maximum} workers" if workers else "the workers of its spec"
+            self._context.journal.append(EndpointScaled(told, reason), name)
+            return scaled
 
     def get(self, name: str) -> Endpoint:
         found = self._rows.one(self._rows.table.name == name)

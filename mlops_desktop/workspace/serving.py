@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlops_desktop.core.deployments import Rollout, RolloutKind, RolloutState
+from mlops_desktop.core.deployments import Endpoint, Rollout, RolloutKind, RolloutState, WorkerRange
 from mlops_desktop.core.errors import Conflict, InvalidInput, NotFound
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.pipelines import PipelineRun
@@ -59,6 +59,34 @@ class Serving:
 
         folder = spool_folder(self._registry, endpoint)
         return tail(folder, last=last, after=after, wanted=wanted or ALL, classes=classes)
+
+    # Workers
+
+    def scale(self, endpoint: str, *, minimum: int | None = None, maximum: int | None = None, reason: str) -> Endpoint:
+        """Change how many workers each version of a served endpoint may have; one that is not given stays.
+
+        It takes effect at once, and holds until a spec of the model is saved anew, or until `scale_by_spec`. Raises
+        `InvalidInput` unless 0 <= minimum <= maximum <= 256, and maximum >= 1.
+        """
+        from mlops_desktop.pipelines.settings import saved_spec, serving_of
+
+        found = self._registry.endpoints.get(endpoint)
+        now = serving_of(self._registry, found).autoscaler
+        low = now.min_workers if minimum is None else minimum
+        high = now.max_workers if maximum is None else maximum
+        try:
+            msgspec.structs.replace(now, min_workers=low, max_workers=high)
+        except ValueError as error:
+            raise InvalidInput(
+                f"{endpoint} cannot have {low} to {high} workers: {error}.",
+                hint=f"It has {now.min_workers} to {now.max_workers}; give both numbers.",
+            ) from error
+        workers = WorkerRange(low, high, saved_spec(self._registry, found.model))
+        return self._registry.endpoints.scale(endpoint, workers, _by_hand(reason))
+
+    def scale_by_spec(self, endpoint: str, *, reason: str) -> Endpoint:
+        """Let the endpoint have as many workers as its spec says again."""
+        return self._registry.endpoints.scale(endpoint, None, _by_hand(reason))
 
     # Deciding
 

@@ -72,7 +72,7 @@ class Autoscaler:
         self.spec = spec
         allowed = min(max(self.wanted, self._least), spec.max_workers)
         bound = f"at least {self._least}" if allowed > self.wanted else f"at most {spec.max_workers}"
-        return self._decided(allowed, at, 0.0, 0.0, f"the spec asks for {bound}")
+        return self._decided(allowed, at, 0.0, 0.0, f"its limits ask for {bound}")
 
     def wake(self, now: float, at: float) -> ScalingDecision | None:
         """A request came: where there is no worker there has to be one, without waiting for the tick."""

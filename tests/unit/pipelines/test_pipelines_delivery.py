@@ -7,12 +7,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from loop_kit import ENDPOINT, make_served_workspace
+from loop_kit import ENDPOINT, endpoint, make_served_workspace
 from serving_kit import wait_until
 
 from mlops_desktop.core.deployments import EndpointState
+from mlops_desktop.core.errors import InvalidInput, NotFound
+from mlops_desktop.core.events import describe
 from mlops_desktop.pipelines.delivery import Delivery
-from mlops_desktop.pipelines.settings import settings_for
+from mlops_desktop.pipelines.settings import serving_of, settings_for
 from mlops_desktop.serving.figures import PoolStats
 from mlops_desktop.workspace import Workspace
 
@@ -44,7 +46,7 @@ def test_a_new_spec_is_served_by_at_once_with_the_reason(workspace: Workspace, d
     assert settings_for(registry, ENDPOINT).serving.autoscaler.min_workers == 2
     delivery.reconcile(registry.clock.now(), time_moved=False)
     wait_until(lambda: len(pool(delivery).pids) == 2)
-    assert [d.reason for d in pool(delivery).decisions] == ["1 → 2 workers: the spec asks for at least 2"]
+    assert [d.reason for d in pool(delivery).decisions] == ["1 → 2 workers: its limits ask for at least 2"]
 
 
 def test_workers_that_keep_ending_are_the_endpoints_reason(workspace: Workspace, delivery: Delivery) -> None:
@@ -57,6 +59,43 @@ def test_workers_that_keep_ending_are_the_endpoints_reason(workspace: Workspace,
         psutil.Process(pid).kill()
         ended.add(pid)
     wait_until(lambda: bool(delivery.states()) and bool(registry.endpoints.get(ENDPOINT).reason))
-    endpoint = registry.endpoints.get(ENDPOINT)
-    assert endpoint.state is EndpointState.SERVING
-    assert endpoint.reason.startswith(f"2 workers of {ENDPOINT}@1 in a row ended without an answer")
+    served = registry.endpoints.get(ENDPOINT)
+    assert served.state is EndpointState.SERVING
+    assert served.reason.startswith(f"2 workers of {ENDPOINT}@1 in a row ended without an answer")
+
+
+def test_workers_set_by_hand_are_had_at_once_and_until_the_next_spec(workspace: Workspace, delivery: Delivery) -> None:
+    registry = workspace.registry
+    wait_until(lambda: bool(delivery.states()) and pool(delivery).wanted == 1)
+    workspace.serving.scale(ENDPOINT, minimum=2, maximum=3, reason="a sale begins")
+    delivery.reconcile(registry.clock.now(), time_moved=False)
+    wait_until(lambda: len(pool(delivery).pids) == 2)
+    assert registry.endpoints.get(ENDPOINT).state is EndpointState.SERVING
+    assert registry.endpoints.get(ENDPOINT).workers is not None
+    event = registry.journal.newest(kinds=("endpoint.scaled",))[0]
+    assert describe(event) == "Endpoint late is to have 2 to 3 workers: by hand: a sale begins"
+    registry.specs.save(ENDPOINT, registry.specs.get(ENDPOINT).text + "\n# as before\n")
+    delivery.reconcile(registry.clock.now(), time_moved=False)
+    wait_until(lambda: pool(delivery).wanted == 1)
+    assert serving_of(registry, registry.endpoints.get(ENDPOINT)).autoscaler.max_workers == 1
+
+
+def test_workers_are_set_within_limits_and_given_back_to_the_spec(workspace: Workspace) -> None:
+    serving, registry = workspace.serving, workspace.registry
+    registry.endpoints.put(endpoint())
+    with pytest.raises(InvalidInput, match="late cannot have 2 to 1 workers") as refused:
+        serving.scale(ENDPOINT, minimum=2, reason="more")
+    assert refused.value.hint == "It has 1 to 1; give both numbers."
+    for minimum, maximum in ((-1, 1), (0, 0), (1, 257)):
+        with pytest.raises(InvalidInput):
+            serving.scale(ENDPOINT, minimum=minimum, maximum=maximum, reason="more")
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        serving.scale(ENDPOINT, maximum=4, reason=" ")
+    serving.scale(ENDPOINT, maximum=4, reason="more")
+    serving.scale(ENDPOINT, minimum=0, reason="less at night")
+    scaler = serving_of(registry, registry.endpoints.get(ENDPOINT)).autoscaler
+    assert (scaler.min_workers, scaler.max_workers) == (0, 4)
+    serving.scale_by_spec(ENDPOINT, reason="the sale is over")
+    assert serving_of(registry, registry.endpoints.get(ENDPOINT)).autoscaler.max_workers == 1
+    with pytest.raises(NotFound):
+        serving.scale("unknown", maximum=2, reason="more")

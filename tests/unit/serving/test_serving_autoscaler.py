@@ -151,9 +151,9 @@ def test_another_spec_changes_at_once_only_what_it_forbids() -> None:
     scaler = Autoscaler(SPEC, 0.0)
     assert scaler.follow(AutoscalerSpec(max_workers=9), 0.0) is None
     decision = scaler.follow(AutoscalerSpec(min_workers=3, max_workers=9), 0.0)
-    assert decision is not None and decision.reason == "1 → 3 workers: the spec asks for at least 3"
+    assert decision is not None and decision.reason == "1 → 3 workers: its limits ask for at least 3"
     lower = scaler.follow(AutoscalerSpec(max_workers=2), 0.0)
-    assert lower is not None and lower.reason == "3 → 2 workers: the spec asks for at most 2"
+    assert lower is not None and lower.reason == "3 → 2 workers: its limits ask for at most 2"
 
 
 def test_a_clock_that_stands_still_or_goes_back_decides_nothing() -> None:
