@@ -27,12 +27,17 @@ class Feature(Struct, frozen=True):
 
 
 class Signature(Struct, frozen=True):
-    """Inputs and output of a model. `classes` are the labels of a classifier, the last one being the positive one."""
+    """Inputs and output of a model. `classes` are the labels of a classifier, the positive one of two last."""
 
     task: Task
     features: tuple[Feature, ...]
     target: str
     classes: tuple[str, ...] = ()
+
+    @property
+    def is_multiclass(self) -> bool:
+        """Whether there are more than two classes, so that a row has a probability for each."""
+        return len(self.classes) > 2
 
 
 class Runtime(StrEnum):

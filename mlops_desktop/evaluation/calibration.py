@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mlops_desktop.evaluation.intervals import proportion_interval
 from mlops_desktop.evaluation.metrics import as_floats
+from mlops_desktop.evaluation.multiclass import as_scores, top_label
 
 
 class CalibrationBin(Struct, frozen=True):
@@ -23,9 +24,10 @@ class CalibrationBin(Struct, frozen=True):
 def reliability_bins(y: ArrayLike, score: ArrayLike, *, bins: int = 10) -> tuple[CalibrationBin, ...]:
     """Rows in `bins` groups of equal size by their score, lowest first. Equal scores stay in one group.
 
+    With more than two classes the score is that of the likeliest one, and what is observed is whether it was right.
     Equal sizes rather than equal widths: with rare positives most equal-width bins are empty. NaN rows are left out.
     """
-    labels, scores = as_floats(y), as_floats(score)
+    labels, scores = top_label(as_floats(y), as_scores(score))
     known = ~(np.isnan(labels) | np.isnan(scores))
     labels, scores = labels[known], scores[known]
     if not labels.size:

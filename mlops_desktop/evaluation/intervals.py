@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from mlops_desktop.core.monitoring import MetricValue
 from mlops_desktop.evaluation.delong import auc_variance, normal_quantile
-from mlops_desktop.evaluation.metrics import Floats, Metric, SumForm, as_floats, get_metric
+from mlops_desktop.evaluation.metrics import Floats, Metric, SumForm, as_floats, auc, get_metric
+from mlops_desktop.evaluation.multiclass import as_scores, is_matrix, one_against_rest, over_classes
 
 _NAN = float("nan")
 
@@ -39,12 +40,24 @@ def proportion_interval(name: str, successes: int, n: int, *, confidence: float 
 
 
 def auc_interval(y: ArrayLike, score: ArrayLike, *, name: str = "auc", confidence: float = 0.95) -> MetricValue:
-    """AUC with the interval of DeLong; both arrays have the shape (n,)."""
-    labels = as_floats(y)
-    value, variance = auc_variance(labels, score)
-    reach = normal_quantile(confidence) * math.sqrt(variance) if variance >= 0 else _NAN
+    """AUC with the interval of DeLong; labels have the shape (n,), scores too, or (n, classes) with more than two.
+
+    The error of a mean over classes is at most the mean of their errors, however these depend on each other.
+    """
+    labels, scores = as_floats(y), as_scores(score)
+    if is_matrix(scores):
+        value, error = auc(labels, scores), float(over_classes(one_against_rest(_auc_error, labels, scores)))
+    else:
+        value, variance = auc_variance(labels, scores)
+        error = math.sqrt(variance) if variance >= 0 else _NAN
+    reach = normal_quantile(confidence) * error
     low, high = (_NAN, _NAN) if math.isnan(reach) else (max(0.0, value - reach), min(1.0, value + reach))
     return MetricValue(name, value, low, high, int(labels.size))
+
+
+def _auc_error(y: Floats, score: Floats) -> float:
+    variance = auc_variance(y, score)[1]
+    return math.sqrt(variance) if variance >= 0 else _NAN
 
 
 def metric_interval(
@@ -56,7 +69,7 @@ def metric_interval(
     NaN for a registered metric that is neither.
     """
     measure = get_metric(metric) if isinstance(metric, str) else metric
-    labels, scores = as_floats(y), as_floats(score)
+    labels, scores = as_floats(y), as_scores(score)
     value, n = measure(labels, scores, threshold), int(labels.size)
     if math.isnan(value):
         return MetricValue(measure.name, value, _NAN, _NAN, n)

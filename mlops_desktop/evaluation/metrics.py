@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlops_desktop.core.errors import Conflict, NotFound
 from mlops_desktop.core.models import Task
+from mlops_desktop.evaluation import multiclass
+from mlops_desktop.evaluation.multiclass import as_scores, is_matrix
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +36,10 @@ class SumForm:
 
 
 class MetricFunction(Protocol):
-    """Labels (0 and 1 for a classifier), scores, both of the shape (n,), and the decision threshold to one number."""
+    """Labels (0 and 1, or numbers of classes), scores and the decision threshold to one number.
+
+    Labels have the shape (n,); scores too, or (n, classes) where there are more than two, which need no threshold.
+    """
 
     def __call__(self, y: Floats, score: Floats, threshold: float = 0.5, /) -> float: ...
 
@@ -60,8 +65,8 @@ class Metric:
     sums: SumForm | None = None
 
     def __call__(self, y: ArrayLike, score: ArrayLike, threshold: float = 0.5) -> float:
-        labels, scores = as_floats(y), as_floats(score)
-        if labels.shape != scores.shape or not labels.size or np.isnan(labels).any() or np.isnan(scores).any():
+        labels, scores = as_floats(y), as_scores(score)
+        if len(labels) != len(scores) or not labels.size or np.isnan(labels).any() or np.isnan(scores).any():
             return float("nan")
         with np.errstate(all="ignore"):
             value = float(self.function(labels, scores, threshold))
@@ -110,25 +115,30 @@ def evaluate(task: Task, y: ArrayLike, score: ArrayLike, threshold: float = 0.5)
     """All metrics of the task by name.
 
     Args:
-        y: shape (n,); 0 or 1 for classification, any number for regression.
-        score: shape (n,); probability of the positive class, or the predicted value.
+        y: shape (n,); 0 or 1 for classification (the class's number with more than two), any number for regression.
+        score: shape (n,); probability of the positive class, or the predicted value. With more than two classes the
+            probability of each, shape (n, classes).
         threshold: a probability from here on is a positive decision.
     """
-    labels, scores = as_floats(y), as_floats(score)
+    labels, scores = as_floats(y), as_scores(score)
     return {metric.name: metric(labels, scores, threshold) for metric in metrics_for(task)}
 
 
 def auc(y: ArrayLike, score: ArrayLike) -> float:
     """Area under the ROC curve; tied scores count half. NaN unless both classes occur.
 
-    The Mann-Whitney statistic by ranks (Hanley & McNeil 1982).
+    The Mann-Whitney statistic by ranks (Hanley & McNeil 1982). With more than two classes the mean of each one's area
+    against all others.
     """
+    scores = as_scores(score)
+    if is_matrix(scores):
+        return float(multiclass.over_classes(multiclass.one_against_rest(auc, as_floats(y), scores)))
     positive = as_floats(y) > 0.5
     count = int(positive.sum())
     others = positive.size - count
     if not count or not others:
         return float("nan")
-    _, group, sizes = np.unique(as_floats(score), return_inverse=True, return_counts=True)
+    _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     midranks = np.cumsum(sizes) - (sizes - 1) / 2
     rank_sum = float(midranks[group[positive]].sum())
     return (rank_sum - count * (count + 1) / 2) / (count * others)
@@ -146,27 +156,42 @@ def _mean_of(loss: Callable[[Floats, Floats, float], Floats | NDArray[np.bool_]]
 
 
 def _log_losses(y: Floats, score: Floats, _threshold: float) -> Floats:
+    if is_matrix(score):
+        return -np.log(np.clip(multiclass.own_probability(y, score), _SMALLEST_PROBABILITY, 1.0))
     probability = np.clip(score, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
     return -(y * np.log(probability) + (1 - y) * np.log1p(-probability))
 
 
+def _is_right(y: Floats, score: Floats, threshold: float) -> NDArray[np.bool_]:
+    if is_matrix(score):
+        return np.asarray(score.argmax(axis=1) == y)
+    return np.asarray((y > 0.5) == (score >= threshold))
+
+
+def _squared_errors(y: Floats, score: Floats, _threshold: float) -> Floats:
+    return multiclass.squared_distance(y, score) if is_matrix(score) else (y - score) ** 2
+
+
 def _hits_per_class(y: Floats, score: Floats, threshold: float) -> Floats:
+    if is_matrix(score):
+        return multiclass.recall_counts(y, score)
     positive, decision = y > 0.5, score >= threshold
     return _columns(positive, positive & decision, ~positive, ~positive & ~decision)
 
 
 def _mean_recall(sums: Floats) -> Floats:
-    recalls: Floats = (sums[..., 1] / sums[..., 0] + sums[..., 3] / sums[..., 2]) / 2
-    return recalls
+    return multiclass.over_classes(sums[..., 1::2] / sums[..., ::2])
 
 
 def _f1_counts(y: Floats, score: Floats, threshold: float) -> Floats:
+    if is_matrix(score):
+        return multiclass.f1_counts(y, score)
     positive, decision = y > 0.5, score >= threshold
     return _columns(positive & decision, positive != decision)
 
 
 def _f1(sums: Floats) -> Floats:
-    return 2 * sums[..., 0] / (2 * sums[..., 0] + sums[..., 1])
+    return multiclass.over_classes(2 * sums[..., ::2] / (2 * sums[..., ::2] + sums[..., 1::2]))
 
 
 def _r2_terms(y: Floats, score: Floats, _threshold: float) -> Floats:
@@ -184,13 +209,12 @@ def _register_all() -> None:
     classification, regression = Task.CLASSIFICATION, Task.REGRESSION
     register_metric(Metric("auc", classification, True, lambda y, score, _=0.5: auc(y, score), "AUC"))
     mean_error = _mean_of(lambda y, score, _: np.abs(y - score))
-    mean_square = _mean_of(lambda y, score, _: (y - score) ** 2)
-    correct = _mean_of(lambda y, score, threshold: (y > 0.5) == (score >= threshold))
+    mean_square = _mean_of(_squared_errors)
     root = SumForm(mean_square.terms, lambda sums: np.sqrt(mean_square.combine(sums)))
     for name, task, greater, label, sums in (
         ("log_loss", classification, False, "Log loss", _mean_of(_log_losses)),
         ("brier", classification, False, "Brier score", mean_square),
-        ("accuracy", classification, True, "Accuracy", correct),
+        ("accuracy", classification, True, "Accuracy", _mean_of(_is_right)),
         ("balanced_accuracy", classification, True, "Balanced accuracy", SumForm(_hits_per_class, _mean_recall)),
         ("f1", classification, True, "F1", SumForm(_f1_counts, _f1)),
         ("mae", regression, False, "Mean absolute error", mean_error),

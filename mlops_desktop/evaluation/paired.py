@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.evaluation.metrics import Floats, Metric, as_floats, get_metric
+from mlops_desktop.evaluation.multiclass import as_scores, class_against_rest, is_matrix, over_classes
 
 # Up to here one matrix of wins between blocks is cheaper than weighing each row in each repetition.
 _MOST_MATRIX_BLOCKS = 256
@@ -67,7 +68,7 @@ def paired_bootstrap(
 
     Args:
         y: labels, shape (n,).
-        champion: its scores on these rows, shape (n,).
+        champion: its scores on these rows, shape (n,), or (n, classes) with more than two.
         challenger: the same for the challenger.
         metric: a metric or the name of a registered one.
         blocks: shape (n,), any values; rows with the same value are drawn together. Each row is one without it.
@@ -77,9 +78,9 @@ def paired_bootstrap(
         InvalidInput: if the arrays differ in length.
     """
     measure = get_metric(metric) if isinstance(metric, str) else metric
-    labels, scores = as_floats(y), (as_floats(champion), as_floats(challenger))
+    labels, scores = as_floats(y), (as_scores(champion), as_scores(challenger))
     block_of, count = _number_blocks(blocks, labels.size)
-    if {labels.size, block_of.size, scores[0].size, scores[1].size} != {labels.size}:
+    if {labels.size, block_of.size, len(scores[0]), len(scores[1])} != {labels.size}:
         raise InvalidInput("Labels, scores and blocks differ in length.", hint="Score both models on the same rows.")
     values = [measure(labels, score, cut) for score, cut in zip(scores, thresholds, strict=True)]
     sign = 1.0 if measure.greater_is_better else -1.0
@@ -135,9 +136,19 @@ def _statistic(
         combine = metric.sums.combine
         return lambda counts: combine(counts.astype(np.float64) @ sums)
     if metric.name == "auc":
-        by_matrix = blocks <= _MOST_MATRIX_BLOCKS
-        return _auc_of_blocks(y, score, block_of, blocks) if by_matrix else _auc_of_rows(y, score, block_of)
+        if not is_matrix(score):
+            return _auc_statistic(y, score, block_of, blocks)
+        each = [
+            _auc_statistic(*class_against_rest(y, score, place), block_of, blocks) for place in range(score.shape[1])
+        ]
+        return lambda counts: over_classes(np.column_stack([of_class(counts) for of_class in each]))
     return _recomputed(metric, y, score, threshold, block_of)
+
+
+def _auc_statistic(y: Floats, score: Floats, block_of: NDArray[np.intp], blocks: int) -> Statistic:
+    if blocks <= _MOST_MATRIX_BLOCKS:
+        return _auc_of_blocks(y, score, block_of, blocks)
+    return _auc_of_rows(y, score, block_of)
 
 
 def _auc_of_blocks(y: Floats, score: Floats, block_of: NDArray[np.intp], blocks: int) -> Statistic:

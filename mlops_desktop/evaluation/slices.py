@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from mlops_desktop.core.monitoring import MetricValue
 from mlops_desktop.evaluation.intervals import metric_interval
 from mlops_desktop.evaluation.metrics import Metric, as_floats
+from mlops_desktop.evaluation.multiclass import as_scores
 
 MISSING_LABEL = "(missing)"
 
@@ -45,7 +46,7 @@ def slices_by(
     named = np.array([_shown(value) for value in values], dtype=object)
     if not named.size:
         return ()
-    labels, scores = as_floats(y), as_floats(score)
+    labels, scores = as_floats(y), as_scores(score)
     names, group, sizes = np.unique(named, return_inverse=True, return_counts=True)
     largest = np.argsort(-sizes, kind="stable")[:most]
     return tuple(

@@ -15,30 +15,36 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.models import Task
 from mlops_desktop.evaluation.business import ValueMatrix, cost_metric
 from mlops_desktop.evaluation.calibration import expected_calibration_error
-from mlops_desktop.evaluation.metrics import get_metric
+from mlops_desktop.evaluation.metrics import Metric, get_metric, metrics_for
+from mlops_desktop.evaluation.multiclass import rarest_class
 from mlops_desktop.evaluation.paired import PairedComparison, paired_bootstrap
 
 Array = NDArray[np.float64]
+
+_MAIN_METRIC = {Task.CLASSIFICATION: "auc", Task.REGRESSION: "rmse"}
 
 
 class GateSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """The `[gate]` section of a spec.
 
     Attributes:
-        metric: what must improve, by its name in `evaluation.metrics`.
+        metric: what must improve, by its name in `evaluation.metrics`; AUC of a classifier, RMSE of a regression where
+            none is given.
         min_improvement: the lower bound of the gain must be above it; negative for a non-inferiority margin.
         confidence: of the two-sided interval of the gain.
         min_rows: fewer labelled test rows are not enough evidence.
-        min_rows_per_class: the same for the rarer class.
+        min_rows_per_class: the same for the rarest class.
         max_calibration_error: expected calibration error allowed above the champion's.
         max_cost_increase: mean cost per row allowed above the champion's (where a value matrix is given); the guardrail
             is broken when the whole interval of the increase lies above it.
         repetitions: of the bootstrap.
     """
 
-    metric: str = "auc"
+    metric: str = ""
     min_improvement: float = 0.0
     confidence: float = 0.95
     min_rows: int = 1_000
@@ -46,6 +52,16 @@ class GateSpec(Struct, frozen=True, forbid_unknown_fields=True):
     max_calibration_error: float = 0.05
     max_cost_increase: float = 0.02
     repetitions: int = 500
+
+    def metric_for(self, task: Task) -> Metric:
+        """The metric that must improve. Raises `InvalidInput` for one of another task, `NotFound` for unknown ones."""
+        metric = get_metric(self.metric or _MAIN_METRIC[task])
+        if metric.task is not task:
+            known = ", ".join(each.name for each in metrics_for(task))
+            raise InvalidInput(
+                f"gate.metric: {metric.name!r} does not apply to a {task}.", hint=f"Choose one of {known}."
+            )
+        return metric
 
 
 class Check(Struct, frozen=True):
@@ -59,7 +75,10 @@ class Check(Struct, frozen=True):
 
 
 class Contender(Struct, frozen=True):
-    """A model in the gate: its name, its scores on the test rows, and where its training rows end."""
+    """A model in the gate: its name, its scores on the test rows, and where its training rows end.
+
+    Scores have the shape (n,), or (n, classes) with more than two, in the order of the labels' numbers.
+    """
 
     name: str
     scores: Array
@@ -82,13 +101,21 @@ class GateVerdict(Struct, frozen=True):
 
 
 class TestRows(Struct, frozen=True):
-    """The rows a gate judges on: labels in {0, 1}, the block (day) of each row, and the time of the first one."""
+    """The rows a gate judges on: the label and the block (day) of each, and the time of the first one.
+
+    Labels are numbers of `classes` classes, or with no classes what a regression is to predict.
+    """
 
     __test__ = False
 
     labels: Array
     blocks: NDArray[np.int64]
     start: datetime
+    classes: int = 2
+
+    @property
+    def task(self) -> Task:
+        return Task.CLASSIFICATION if self.classes else Task.REGRESSION
 
 
 def judge(
@@ -114,7 +141,7 @@ def judge(
             rows.labels,
             champion.scores,
             challenger.scores,
-            spec.metric,
+            spec.metric_for(rows.task),
             blocks=rows.blocks,
             repetitions=spec.repetitions,
             seed=seed,
@@ -122,7 +149,7 @@ def judge(
         )
         checks += [
             _gains(spec, comparison),
-            _stays_calibrated(spec, rows, challenger, champion),
+            *_stays_calibrated(spec, rows, challenger, champion),
             *_stays_cheap(spec, rows, challenger, champion, values, seed),
         ]
     return _verdict(checks, comparison)
@@ -130,9 +157,11 @@ def judge(
 
 def _enough_rows(spec: GateSpec, rows: TestRows) -> Check:
     n = len(rows.labels)
-    rarer = int(min(rows.labels.sum(), n - rows.labels.sum())) if n else 0
-    enough = n >= spec.min_rows and rarer >= spec.min_rows_per_class
-    text = f"{n:,} labelled rows, {rarer:,} of the rarer class"
+    enough, text = n >= spec.min_rows, f"{n:,} labelled rows"
+    if rows.classes:
+        rarest = rarest_class(rows.labels, rows.classes)
+        enough = enough and rarest >= spec.min_rows_per_class
+        text += f", {rarest:,} of the rarest class"
     return Check("enough evidence", True if enough else None, text, value=float(n), limit=float(spec.min_rows))
 
 
@@ -148,7 +177,7 @@ def _beats_baseline(
     spec: GateSpec, rows: TestRows, challenger: Contender, champion: Contender | None, name: str, scores: Array
 ) -> Check:
     """A challenger must beat the baseline, unless the champion does not either: then staying would be no better."""
-    metric = get_metric(spec.metric)
+    metric = spec.metric_for(rows.task)
 
     def beats(value: float) -> bool:
         return bool(value > other if metric.greater_is_better else value < other)
@@ -165,7 +194,7 @@ def _beats_baseline(
 
 def _gains(spec: GateSpec, found: PairedComparison) -> Check:
     text = (
-        f"gain in {get_metric(spec.metric).label} {found.gain:+.4f}, {spec.confidence:.0%} interval "
+        f"gain in {get_metric(found.metric).label} {found.gain:+.4f}, {spec.confidence:.0%} interval "
         f"[{found.low:+.4f}, {found.high:+.4f}] on {found.n:,} rows in {found.blocks} blocks"
     )
     passed: bool | None = found.low > spec.min_improvement
@@ -176,12 +205,13 @@ def _gains(spec: GateSpec, found: PairedComparison) -> Check:
     return Check("better than the champion", passed, text, value=found.low, limit=spec.min_improvement)
 
 
-def _stays_calibrated(spec: GateSpec, rows: TestRows, challenger: Contender, champion: Contender) -> Check:
+def _stays_calibrated(spec: GateSpec, rows: TestRows, challenger: Contender, champion: Contender) -> list[Check]:
+    if not rows.classes:
+        return []
     own = expected_calibration_error(rows.labels, challenger.scores)
     limit = expected_calibration_error(rows.labels, champion.scores) + spec.max_calibration_error
-    return Check(
-        "stays calibrated", bool(own <= limit), f"calibration error {own:.4f}, at most {limit:.4f}", own, limit
-    )
+    text = f"calibration error {own:.4f}, at most {limit:.4f}"
+    return [Check("stays calibrated", bool(own <= limit), text, own, limit)]
 
 
 def _stays_cheap(

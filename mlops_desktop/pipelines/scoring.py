@@ -15,7 +15,7 @@ Scores = NDArray[np.float64]
 
 
 def scores_of(registry: Registry, version: ModelVersion, table: pa.Table) -> Scores:
-    """Scores of a model version, shape (rows,)."""
+    """Scores of a model version, shape (rows,); with more than two classes (rows, classes)."""
     return scores_from(registry, version.artifacts, version.runtime, version.signature, table)
 
 
@@ -28,3 +28,15 @@ def scores_from(
     registry.require_trust()
     pipeline = load_original_bytes(registry.objects.read_bytes(artifacts["original"]), artifacts["original"])
     return np.asarray(SklearnModel(pipeline, signature).score(table), dtype=np.float64)
+
+
+def scores_as(signature: Signature, wanted: Signature, scores: Scores) -> Scores:
+    """Scores of one model in the shape of another's, class by class; a class that the first does not know has none."""
+    if signature.classes == wanted.classes:
+        return scores
+    known = scores if signature.is_multiclass else np.column_stack([1.0 - scores, scores])
+    matrix = np.zeros((len(scores), len(wanted.classes)))
+    for place, name in enumerate(wanted.classes):
+        if name in signature.classes:
+            matrix[:, place] = known[:, signature.classes.index(name)]
+    return matrix if wanted.is_multiclass else matrix[:, -1]

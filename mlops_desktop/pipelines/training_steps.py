@@ -8,7 +8,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,17 +25,18 @@ from mlops_desktop.core.runs import Run, RunState
 from mlops_desktop.data.read import read_table
 from mlops_desktop.evaluation.business import cost_metric
 from mlops_desktop.evaluation.metrics import evaluate
+from mlops_desktop.evaluation.multiclass import top_label
 from mlops_desktop.governance.gates import Contender, GateVerdict, TestRows, as_payload, judge
 from mlops_desktop.governance.promotion import production_version, promote
 from mlops_desktop.monitoring.reference import build_reference
 from mlops_desktop.monitoring.spec import MonitoringSpec
 from mlops_desktop.pipelines.rollouts import begin_rollout
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
-from mlops_desktop.pipelines.scoring import scores_of
+from mlops_desktop.pipelines.scoring import scores_as, scores_of
 from mlops_desktop.pipelines.settings import Settings, set_schedules, settings_for
 from mlops_desktop.registry import Registry
 from mlops_desktop.training.fit import one_thread
-from mlops_desktop.training.references import LABEL, SCORE
+from mlops_desktop.training.references import LABEL, SCORE, as_column, from_column
 from mlops_desktop.training.train import TrainingResult, train
 
 
@@ -60,8 +60,9 @@ def train_candidates(context: StepContext) -> Output:
     # A fit takes one core, most of it without Python's lock: the candidates share the cores.
     with one_thread(), ThreadPoolExecutor(max_workers=min(len(lengths), os.cpu_count() or 1)) as pool:
         runs = list(pool.map(train_candidate, lengths))
-    scores = " and ".join(f"{run.metrics.get('auc', float('nan')):.3f}" for run in runs)
-    summary = f"{len(runs)} candidates trained on {version.reference}, test AUC {scores}"
+    metric = settings.gate.metric_for(settings.spec.model.task)
+    scores = " and ".join(f"{run.metrics.get(metric.name, float('nan')):.3f}" for run in runs)
+    summary = f"{len(runs)} candidates trained on {version.reference}, test {metric.label} {scores}"
     return {"runs": [run.id for run in runs], "read": [version.reference], "summary": summary}
 
 
@@ -147,7 +148,7 @@ def _store(registry: Registry, result: TrainingResult) -> dict[str, str]:
     )
     rows = result.reference_test
     for name, scores in result.baselines.items():
-        rows = rows.append_column(f"__{name}__", pa.array(scores, pa.float64()))
+        rows = rows.append_column(f"__{name}__", as_column(scores))
     put = registry.objects.put_bytes
     artifacts = {
         "facts": put(msgspec.json.encode(facts)),
@@ -206,7 +207,8 @@ def gate(context: StepContext) -> Output:
 def _metrics_on_rows_of(registry: Registry, settings: Settings, run: Run, champion: ModelVersion) -> dict[str, float]:
     """What the champion measures on the test rows of a run, under the names of the run's own metrics."""
     table = _test_rows(registry, run)
-    labels, scores = _floats(table, LABEL), scores_of(registry, champion, table)
+    labels = from_column(table, LABEL)
+    scores = scores_as(champion.signature, facts_of(registry, run).signature, scores_of(registry, champion, table))
     found = evaluate(settings.spec.model.task, labels, scores, champion.threshold)
     if settings.values is not None:
         found["cost"] = cost_metric(settings.values)(labels, scores, champion.threshold)
@@ -221,22 +223,21 @@ def _judge(registry: Registry, settings: Settings, run: Run, champion: ModelVers
     table = _test_rows(registry, run)
     facts = facts_of(registry, run)
     times = np.asarray(table.column(settings.spec.data.time_column)).astype("datetime64[D]").astype(np.int64)
-    rows = TestRows(labels=_floats(table, LABEL), blocks=times, start=facts.test_start)
+    labels, signature = from_column(table, LABEL), facts.signature
+    rows = TestRows(labels=labels, blocks=times, start=facts.test_start, classes=len(signature.classes))
+    contender: Contender | None = None
+    if champion is not None:
+        scores = scores_as(champion.signature, signature, scores_of(registry, champion, table))
+        contender = Contender("the champion", scores, champion.train_end)
     return judge(
         settings.gate,
         rows,
-        Contender("the challenger", _floats(table, SCORE), facts.train_end),
-        None
-        if champion is None
-        else Contender("the champion", scores_of(registry, champion, table), champion.train_end),
-        baselines={name: _floats(table, f"__{name}__") for name in ("dummy", "persistence")},
+        Contender("the challenger", from_column(table, SCORE), facts.train_end),
+        contender,
+        baselines={name: from_column(table, f"__{name}__") for name in ("dummy", "persistence")},
         values=settings.values,
         seed=settings.spec.seed,
     )
-
-
-def _floats(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
 
 
 @register_step("release")
@@ -312,11 +313,12 @@ def _as_version(registry: Registry, settings: Settings, run: Run, gated: Output)
 
 def _reference(registry: Registry, settings: Settings, run: Run, facts: RunFacts) -> str:
     table = _test_rows(registry, run)
+    labels, scores = top_label(from_column(table, LABEL), from_column(table, SCORE))
     reference = build_reference(
         table,
         facts.signature.features,
-        scores=_floats(table, SCORE),
-        labels=_floats(table, LABEL),
+        scores=scores,
+        labels=labels,
         times=np.asarray(table.column(settings.spec.data.time_column)),
         importances={name: max(0.0, value) for name, value in facts.importance.items()},
         task=facts.signature.task,

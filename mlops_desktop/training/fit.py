@@ -37,10 +37,9 @@ class FittedModel:
     Attributes:
         pipeline: takes a data frame with the signature's feature names, see `tables.feature_frame`.
         signature: inputs, target and classes.
-        threshold: a probability from here on is a yes.
+        threshold: a probability from here on is a yes; 0 with more than two classes, where the likeliest one counts.
         train_start, train_end: times of the first and the last training row.
         train_rows: how many there were.
-        prior: mean of the training target.
         notes: what was odd about the training rows, for people.
     """
 
@@ -50,7 +49,6 @@ class FittedModel:
     train_start: datetime
     train_end: datetime
     train_rows: int
-    prior: float
     notes: tuple[str, ...] = ()
 
 
@@ -79,17 +77,24 @@ def fit(spec: ProjectSpec, train_table: pa.Table, progress: Progress = no_progre
     return FittedModel(
         pipeline,
         signature,
-        threshold_of(spec),
+        threshold_of(spec, signature),
         moment(times.min()),
         moment(times.max()),
         train_table.num_rows,
-        float(y.mean()),
         notes,
     )
 
 
-def threshold_of(spec: ProjectSpec) -> float:
+def threshold_of(spec: ProjectSpec, signature: Signature) -> float:
     """The cheapest threshold by the spec's value matrix, or a half without one."""
+    if signature.is_multiclass:
+        if spec.has_section("business"):
+            raise InvalidInput(
+                f"{spec.source}: [business] is for yes or no, but {signature.target!r} has {len(signature.classes)} "
+                "classes.",
+                hint="Leave [business] out, or make a column that holds one class or the rest.",
+            )
+        return 0.0
     if spec.model.task is not Task.CLASSIFICATION or not spec.has_section("business"):
         return DEFAULT_THRESHOLD
     threshold = spec.section("business", ValueMatrix).optimal_threshold()
@@ -102,18 +107,22 @@ def threshold_of(spec: ProjectSpec) -> float:
 
 
 def score_sklearn(model: FittedModel, table: pa.Table) -> NDArray[np.float64]:
-    """Probability of the positive class, or the predicted value, of each row; shape (n,)."""
+    """Probability of the positive class, or the predicted value, of each row; shape (n,).
+
+    With more than two classes the probability of each, shape (n, classes).
+    """
     return score_pipeline(model.pipeline, model.signature, table)
 
 
 def score_pipeline(pipeline: Any, signature: Signature, table: pa.Table) -> NDArray[np.float64]:
     """`score_sklearn` for an original that was loaded."""
     if not table.num_rows:
-        return np.empty(0)
+        return np.empty((0, len(signature.classes)) if signature.is_multiclass else 0)
     frame = feature_frame(table, signature.features)
     with one_thread():
-        scores = pipeline.predict(frame) if not signature.classes else pipeline.predict_proba(frame)[:, -1]
-    return np.asarray(scores, dtype=np.float64)
+        scores = pipeline.predict_proba(frame) if signature.classes else pipeline.predict(frame)
+    is_binary = signature.classes and not signature.is_multiclass
+    return np.asarray(scores[:, -1] if is_binary else scores, dtype=np.float64)
 
 
 @contextmanager

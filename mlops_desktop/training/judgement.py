@@ -36,21 +36,31 @@ class Judgement:
 
 
 def baseline_scores(spec: ProjectSpec, fitted: FittedModel, train: pa.Table, test: pa.Table) -> dict[str, Scores]:
-    """Scores of the baselines on the test rows: `dummy` and `persistence`, each of the shape (n,).
+    """Scores of the baselines on the test rows: `dummy` and `persistence`, each of the shape of a model's scores.
 
     Persistence repeats the entity's last label where the spec names an entity, else the mean of the last earlier day.
     Labels of earlier test days count as known.
     """
-    classes = fitted.signature.classes
+    signature = fitted.signature
     history = pa.concat_tables([_needed(spec, train), _needed(spec, test)])
-    y = target_array(history, spec.model, classes)
+    y = target_array(history, spec.model, signature.classes)
     past, now = microseconds(history, spec.data.time_column), microseconds(test, spec.data.time_column)
-    if spec.data.entity:
-        who = texts(column(history, spec.data.entity))
-        last = last_value_scores(past, y, who, now, who[train.num_rows :], fallback=fitted.prior)
-    else:
-        last = previous_period_scores(past // DAY, y, now // DAY, fallback=fitted.prior)
-    return {"dummy": prior_scores(y[: train.num_rows], test.num_rows), "persistence": last}
+    who = texts(column(history, spec.data.entity)) if spec.data.entity else None
+
+    def dummy(labels: Scores) -> Scores:
+        return prior_scores(labels[: train.num_rows], test.num_rows)
+
+    def persistence(labels: Scores) -> Scores:
+        prior = float(labels[: train.num_rows].mean())
+        if who is None:
+            return previous_period_scores(past // DAY, labels, now // DAY, fallback=prior)
+        return last_value_scores(past, labels, who, now, who[train.num_rows :], fallback=prior)
+
+    guesses = {"dummy": dummy, "persistence": persistence}
+    if not signature.is_multiclass:
+        return {name: guess(y) for name, guess in guesses.items()}
+    each = [(y == place).astype(np.float64) for place in range(len(signature.classes))]
+    return {name: np.column_stack([guess(labels) for labels in each]) for name, guess in guesses.items()}
 
 
 def judge(

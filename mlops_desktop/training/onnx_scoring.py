@@ -44,7 +44,7 @@ class OnnxModel:
         self._output = "probabilities" if "probabilities" in names else names[-1]
 
     def score(self, table: pa.Table) -> NDArray[np.float64]:
-        """Probability of the positive class, or the predicted value, of each row; shape (n,)."""
+        """As `fit.score_sklearn`."""
         arrays = {
             feature.input_name: feature_array(table, feature).reshape(-1, 1) for feature in self._signature.features
         }
@@ -53,8 +53,11 @@ class OnnxModel:
             self._run({name: values[start : start + _ROWS_AT_ONCE] for name, values in arrays.items()})
             for start in starts
         ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        nothing = (0, len(self._signature.classes)) if self._signature.is_multiclass else 0
+        return np.concatenate(parts) if parts else np.empty(nothing)
 
     def _run(self, feed: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float64)
+        if self._signature.is_multiclass:
+            return output
         return output[:, -1] if self._signature.classes else output.reshape(-1)

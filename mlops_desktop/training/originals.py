@@ -53,5 +53,5 @@ class SklearnModel:
         self._pipeline, self._signature = pipeline, signature
 
     def score(self, table: Any) -> Any:
-        """Probability of the positive class, or the predicted value, of each row of an Arrow table; shape (n,)."""
+        """As `fit.score_sklearn` of an Arrow table."""
         return score_pipeline(self._pipeline, self._signature, table)

@@ -31,7 +31,7 @@ def check_parity(model: FittedModel, onnx: OnnxModel, validation: pa.Table) -> P
         return Parity(False, 0, math.nan, "there are no validation rows to compare on")
     original, exported = score_sklearn(model, rows), onnx.score(rows)
     allowed = TOLERANCE * _scale(model, original[: ordinary.num_rows])
-    differences = np.abs(original - exported)
+    differences = np.abs(original - exported).reshape(rows.num_rows, -1).max(axis=1)
     differences[np.isnan(differences)] = np.inf
     largest = float(differences.max())
     if largest <= allowed:

@@ -14,6 +14,9 @@ from mlops_desktop.core.models import Task
 from mlops_desktop.training.specs import ModelSection
 from mlops_desktop.training.tables import column, numbers
 
+MOST_CLASSES = 100
+"""Each class costs a share of every tree, every answer and every logged row."""
+
 
 def known_targets(table: pa.Table, name: str) -> NDArray[np.bool_]:
     """Which rows have a label already, shape (n,)."""
@@ -25,9 +28,9 @@ def known_targets(table: pa.Table, name: str) -> NDArray[np.bool_]:
 
 
 def class_names(table: pa.Table, model: ModelSection) -> tuple[str, ...]:
-    """The two classes as texts, the positive one last; () for a regression.
+    """The classes as texts: of two the positive one last, of more in the order of their names; () for a regression.
 
-    Raises `InvalidInput` for a single class, for more than two, and where the positive one is not clear.
+    Raises `InvalidInput` for a single class, for too many, and where the positive one of two is not clear.
     """
     if model.task is Task.REGRESSION:
         return ()
@@ -38,12 +41,30 @@ def class_names(table: pa.Table, model: ModelSection) -> tuple[str, ...]:
             hint="Train on more days, or check how the target is made.",
         )
     if len(found) > 2:
-        raise InvalidInput(
-            f"Target {model.target!r} has {len(found)} classes ({', '.join(found[:5])}…); two are supported.",
-            hint="Make a column that holds one class or the rest.",
-        )
+        return _several(found, model)
     positive = _positive(found, model)
     return (found[0] if found[1] == positive else found[1], positive)
+
+
+def _several(found: list[str], model: ModelSection) -> tuple[str, ...]:
+    shown = ", ".join(found[:5])
+    if len(found) > MOST_CLASSES:
+        raise InvalidInput(
+            f"Target {model.target!r} has {len(found):,} classes ({shown}, …), more than {MOST_CLASSES}.",
+            hint="Set task = 'regression' if these are amounts, or make a column with fewer classes.",
+        )
+    if model.positive is not None:
+        raise InvalidInput(
+            f"model.positive is given, but target {model.target!r} has {len(found)} classes ({shown}).",
+            hint="Leave it out, or make a column that holds one class or the rest.",
+        )
+    return tuple(sorted(found, key=_by_number))
+
+
+def _by_number(name: str) -> tuple[bool, float, str]:
+    """Whole numbers in their order, before words."""
+    is_number = name.lstrip("-").isdecimal()
+    return (not is_number, float(name) if is_number else 0.0, name)
 
 
 def _positive(found: list[str], model: ModelSection) -> str:
@@ -64,9 +85,11 @@ def _positive(found: list[str], model: ModelSection) -> str:
 
 
 def target_array(table: pa.Table, model: ModelSection, classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """The target as float64, shape (n,): 1 for the positive class and 0 for the other, or the number to predict.
+    """The target as float64, shape (n,): the place of its class in `classes`, or the number to predict.
 
-    NaN where it is missing. Raises `InvalidInput` for a class that training did not see.
+    Of two classes the positive one is 1 and the other 0. NaN where the target is missing.
+
+    Raises `InvalidInput` for a class that training did not see.
     """
     if model.task is Task.REGRESSION:
         values = column(table, model.target)
@@ -77,11 +100,11 @@ def target_array(table: pa.Table, model: ModelSection, classes: tuple[str, ...])
     strange = [value for value in pc.unique(labels).to_pylist() if value is not None and value not in classes]
     if strange:
         raise InvalidInput(
-            f"Target {model.target!r} holds {strange[0]!r}, but the model knows {' and '.join(classes)}.",
+            f"Target {model.target!r} holds {strange[0]!r}, but the model knows {', '.join(classes)}.",
             hint="Check how the target is made, or train again.",
         )
-    positive = pc.cast(pc.cast(pc.equal(labels, classes[-1]), pa.int8()), pa.float64())
-    return np.asarray(pc.fill_null(positive, float("nan")).to_numpy(), dtype=np.float64)
+    places = pc.cast(pc.index_in(labels, pa.array(classes, pa.string())), pa.float64())
+    return np.asarray(pc.fill_null(places, float("nan")).to_numpy(), dtype=np.float64)
 
 
 def _labels(table: pa.Table, name: str) -> pa.ChunkedArray:

@@ -93,7 +93,7 @@ def test_few_rows_of_one_class_are_no_evidence() -> None:
     tested = TestRows(LABELS[picked], BLOCKS[picked], START)
     challenger = Contender("the challenger", scores(0.2)[picked], BEFORE)
     verdict = judge(SPEC, tested, challenger, None, baselines={})
-    assert verdict.verdict == "undecided" and "20 of the rarer class" in verdict.reason
+    assert verdict.verdict == "undecided" and "20 of the rarest class" in verdict.reason
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(days=3)])
