@@ -235,14 +235,6 @@ def test_lineage_leads_from_the_file_to_the_endpoint(story: Path, open_view: Ope
     assert opened.args == ["models/late-arrival@5"]
 
 
-def test_live_figures_come_from_the_engine(story: Path, open_view: OpenView, qtbot: QtBot) -> None:
-    view = open_view(story)
-    page = shown(qtbot, view, "serving")
-    qtbot.waitUntil(lambda: page.figures[0].figure.text() == "228.3", timeout=10_000)
-    assert page.url.text() == "http://127.0.0.1:8731/v2/models/late-arrival/infer"
-    assert page.url.text() in page.curl.toPlainText()
-
-
 def test_a_row_is_sent_as_the_open_inference_protocol_wants_it(story: Path) -> None:
     workspace = Workspace(story)
     features = workspace.registry.models.get("late-arrival@5").signature.features

@@ -1,42 +1,49 @@
-"""Endpoints: on and off, where they are, how fast they answer, how the traffic is split, and a form to try them."""
+"""Endpoints, one at a time: its state and addresses above, what it does in tabs below."""
 
 from __future__ import annotations
 
-import json
+import time
+from functools import partial
+from importlib import import_module
+from typing import NamedTuple
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QStackedWidget
 
-from mlops_desktop.core.deployments import EndpointState
-from mlops_desktop.core.errors import AppError
-from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState
+from mlops_desktop.core.deployments import Endpoint, EndpointState
+from mlops_desktop.core.errors import Conflict
 from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
-from mlops_desktop.ui.pages.columns import FittingColumns
-from mlops_desktop.ui.pages.try_it import TryIt
+from mlops_desktop.ui.pages.serving_feed import LiveFeed
+from mlops_desktop.ui.pages.serving_head import EndpointHead
+from mlops_desktop.ui.pages.serving_tab import EndpointTab
 from mlops_desktop.ui.queries import serving as queries
-from mlops_desktop.ui.theme import fonts
+from mlops_desktop.ui.queries.serving_live import LiveReading
 from mlops_desktop.ui.theme import tokens as t
+from mlops_desktop.ui.theme.status import QT_TRANSLATE_NOOP
 from mlops_desktop.ui.theme.tokens import Tone
 from mlops_desktop.ui.widgets.banner import Banner
-from mlops_desktop.ui.widgets.buttons import button
-from mlops_desktop.ui.widgets.card import Card
-from mlops_desktop.ui.widgets.chips import StatusChip
 from mlops_desktop.ui.widgets.confirm import Change, Confirmation
-from mlops_desktop.ui.widgets.datatable import DataTable
-from mlops_desktop.ui.widgets.figures import fixed
-from mlops_desktop.ui.widgets.keyfigure import KeyFigure
-from mlops_desktop.ui.widgets.labels import Label, caption
-from mlops_desktop.ui.widgets.rollout import SplitSlider
-from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
+from mlops_desktop.ui.widgets.tabs import PageTabs
+from mlops_desktop.workspace import Workspace
 
-LIVE_MS = 400
-_COURSE = 120
+_STOP_SECONDS = 20.0
+_LOOK_SECONDS = 0.1
+
+
+class TabInfo(NamedTuple):
+    """A tab: its English title, and `module:class` under `mlops_desktop.ui.pages`, imported when it is first seen."""
+
+    key: str
+    source: str
+    target: str
+
+
+TABS: tuple[TabInfo, ...] = (TabInfo("try", QT_TRANSLATE_NOOP("ServingPage", "Try it"), "serving_try:TryTab"),)
 
 
 class ServingPage(Page):
-    """One endpoint at a time; live figures come from the engine's state, several times a second."""
+    """Tabs are `EndpointTab`s (`serving_tab.py` says how to add one); only the one that is seen gets live figures."""
 
     key = "serving"
     listens_to = ("endpoint.", "rollout.", "alias.", "model.", "engine.")
@@ -52,10 +59,8 @@ class ServingPage(Page):
             text = self.tr(
                 "{name} has a version in production. Start an endpoint for it; it listens on this machine only."
             )
-            title = self.tr("No endpoint yet")
-            return NeverSetUp(
-                title, text.format(name=name), self.tr("Start serving"), "serving", lambda: self._begin(name)
-            )
+            title, act = self.tr("No endpoint yet"), self.tr("Start serving")
+            return NeverSetUp(title, text.format(name=name), act, "serving", lambda: self._begin(name))
         text = self.tr("An endpoint answers requests with the version that is in production. Promote one first.")
         return NeverSetUp(self.tr("Nothing to serve yet"), text, self.tr("Open models"), "serving", self._open_models)
 
@@ -67,238 +72,176 @@ class ServingPage(Page):
 
     def build(self) -> None:
         self.name = ""
-        self._rates: list[float] = []
-        self._live = QTimer(self)
-        self._live.setInterval(LIVE_MS)
-        self._live.timeout.connect(self._ask_live)
-        column = page_column(self.content)
+        self.made: dict[str, EndpointTab] = {}
+        self.feed = LiveFeed(self.bridge, self)
+        self.feed.read.connect(self._on_live)
         self.trouble = Banner(Tone.CRITICAL, "", dismissible=False)
         self.trouble.hide()
+        self.head = EndpointHead(self.bridge)
+        self.head.chosen.connect(self._on_chosen)
+        self.head.startRequested.connect(self._on_start)
+        self.head.stopRequested.connect(self._on_stop)
+        self.head.restartRequested.connect(self._on_restart)
+        self.tabs = PageTabs([self.tr(info.source) for info in TABS])
+        self.tabs.setAccessibleName(self.tr("Views of the endpoint"))
+        self.tabs.currentChanged.connect(lambda _index: self._show_tab())
+        self.stack = QStackedWidget()
+        column = page_column(self.content)
+        column.setSpacing(t.SPACE_3)
         column.addWidget(self.trouble)
-        column.addWidget(self._make_head())
-        figures = QHBoxLayout()
-        figures.setSpacing(t.SPACE_4)
-        names = (self.tr("Requests per second"), self.tr("p50"), self.tr("p95"), self.tr("p99"), self.tr("Errors"))
-        self.figures = [KeyFigure(name) for name in names]
-        for figure in self.figures:
-            card = Card()
-            card.add(figure)
-            figures.addWidget(card, 2 if figure is self.figures[0] else 1)
-        column.addLayout(figures)
-        lower = QHBoxLayout()
-        lower.setSpacing(t.SPACE_4)
-        left = QVBoxLayout()
-        left.setSpacing(t.SPACE_4)
-        left.addWidget(self._make_split())
-        left.addWidget(self._make_curl(), 1)
-        lower.addLayout(left, 1)
-        self.try_card = Card(self.tr("Try it"), self.tr("a typical row of the training data"))
-        self.try_it = TryIt(self.bridge)
-        self.try_it.rowChanged.connect(self._show_curl)
-        self.try_card.add(self.try_it, 1)
-        lower.addWidget(self.try_card, 1)
-        column.addLayout(lower, 1)
-        if self.isVisible():
-            self._live.start()
-
-    def _make_head(self) -> Card:
-        card = Card()
-        row = QHBoxLayout()
-        row.setSpacing(t.SPACE_3)
-        self.endpoints = QComboBox()
-        self.endpoints.setAccessibleName(self.tr("Endpoint"))
-        self.endpoints.setMinimumWidth(160)
-        self.endpoints.activated.connect(lambda _index: self._on_endpoint())
-        self.chip = StatusChip()
-        self.url = Label()
-        self.url.setFont(fonts.mono())
-        self.url.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.copy_url = button(self.tr("Copy URL"), "copy", on_click=self._on_copy_url)
-        self.start = button(self.tr("Start"), "play", "primary", self._on_start)
-        self.stop = button(self.tr("Stop…"), "stop", "danger", self._on_stop)
-        row.addWidget(self.endpoints)
-        row.addWidget(self.chip)
-        row.addWidget(self.url, 1)
-        for each in (self.copy_url, self.start, self.stop):
-            row.addWidget(each)
-        card.body.addLayout(row)
-        self.note = caption()
-        card.add(self.note)
-        return card
-
-    def _make_split(self) -> Card:
-        card = Card(self.tr("Traffic by version"), self.tr("since the gateway started"))
-        self.split = SplitSlider()
-        self.split.applied.connect(self._on_split)
-        self.no_canary = caption(
-            self.tr("No canary is running; all requests go to the version in production."), wrap=True
-        )
-        self.versions = DataTable(
-            [
-                ColumnSpec("version", self.tr("Version"), width=78),
-                ColumnSpec("role", self.tr("Role"), width=76),
-                ColumnSpec("requests", self.tr("Requests"), Kind.INTEGER, width=94),
-                ColumnSpec("rate", self.tr("Rate"), Kind.NUMBER, unit="1/s", decimals=1, width=92),
-                ColumnSpec("p50", "p50", Kind.NUMBER, unit="ms", decimals=1, width=90),
-                ColumnSpec("p95", "p95", Kind.NUMBER, unit="ms", decimals=1, width=90),
-                ColumnSpec("p99", "p99", Kind.NUMBER, unit="ms", decimals=1, width=90),
-            ],
-            compact=True,
-            toolbar=False,
-            name=self.tr("traffic"),
-        )
-        self.versions.set_never_set_up(
-            self.tr("No traffic"), self.tr("Figures come with the first requests."), "", "serving"
-        )
-        FittingColumns(self.versions, "role", ("p50", "rate", "p99"))
-        self.versions.setFixedHeight(40 + 2 * t.ROW_COMPACT)
-        self.versions.set_rows({spec.key: () for spec in self.versions.model.specs})
-        card.add(self.split)
-        card.add(self.no_canary)
-        card.add(self.versions)
-        return card
-
-    def _make_curl(self) -> Card:
-        card = Card(self.tr("From a terminal"), self.tr("Open Inference Protocol, one row"))
-        self.curl = QPlainTextEdit()
-        self.curl.setReadOnly(True)
-        self.curl.setFont(fonts.mono(fonts.Type.CAPTION))
-        self.curl.setAccessibleName(self.tr("Command for a terminal"))
-        self.curl.setTabChangesFocus(True)
-        card.add(self.curl, 1)
-        assert card.header is not None  # noqa: S101 - it has a title
-        card.header.add_action(button(self.tr("Copy"), "copy", "quiet", self._on_copy_curl))
-        return card
+        column.addWidget(self.head)
+        column.addWidget(self.tabs)
+        column.addWidget(self.stack, 1)
+        self.feed.set_active(self.isVisible())
 
     # Showing
 
     def show_model(self, model: queries.Serving) -> None:
         names = [row.endpoint.name for row in model.rows]
         self.name = self.name if self.name in names else names[0]
-        if [self.endpoints.itemText(i) for i in range(self.endpoints.count())] != names:
-            self.endpoints.clear()
-            self.endpoints.addItems(names)
-        self.endpoints.setCurrentText(self.name)
-        row = self._row()
-        state = row.endpoint.state
-        self.chip.set_status(state.value)
-        self.start.setVisible(state in (EndpointState.STOPPED, EndpointState.FAILED))
-        self.stop.setVisible(not self.start.isVisibleTo(self))
-        self.stop.setEnabled(state is not EndpointState.STOPPING)
-        production = f"v{row.version.number}" if row.version else "–"
-        note = self.tr("Model {model}, {version} in production. {reason}")
-        self.note.setText(
-            note.format(model=row.endpoint.model, version=production, reason=row.endpoint.reason.capitalize())
-        )
-        if state is EndpointState.FAILED:
-            text = self.tr("The endpoint does not serve: {reason}. Start it again, or look into the workspace's logs.")
-            self.trouble.set_message(Tone.CRITICAL, text.format(reason=row.endpoint.reason or self.tr("unknown")))
-        self.trouble.setVisible(state is EndpointState.FAILED)
-        rollout = row.rollout
-        self.split.setVisible(rollout is not None)
-        self.no_canary.setVisible(rollout is None)
-        if rollout is not None:
-            self.split.set_split(f"v{rollout.primary}", f"v{rollout.canary}", rollout.weight)
-        if row.version is not None:
-            self.try_it.set_signature(row.version.signature.features, row.example)
-        self._set_url(queries.url_of(row.endpoint, None))
-        self._ask_live()
+        self.head.show_names(names, self.name)
+        self.feed.follow(self.name)
+        self._show_row()
+        self._show_tab()
 
-    def _row(self) -> queries.ServingRow:
+    @property
+    def row(self) -> queries.ServingRow:
+        """The endpoint that is shown."""
         rows: tuple[queries.ServingRow, ...] = self.model.rows
         return next((row for row in rows if row.endpoint.name == self.name), rows[0])
 
-    def _set_url(self, url: str) -> None:
-        if url != self.try_it.url or not self.curl.toPlainText():
-            self.url.setText(url or self.tr("no address while stopped"))
-            self.copy_url.setEnabled(bool(url))
-            self.try_it.url = url
-            self._show_curl()
-        is_serving = self._row().endpoint.state is EndpointState.SERVING
-        self.try_it.send.setEnabled(bool(url) and is_serving)
+    def open_target(self, target: str) -> None:
+        """Show an endpoint, a tab, or both: `late-arrival`, `late-arrival/rollout`."""
+        if not self.is_built:
+            return
+        name, _, tab = target.partition("/")
+        if name in [row.endpoint.name for row in self.model.rows]:
+            self._on_chosen(name)
+        if tab:
+            self.show_tab(tab)
 
-    def _show_curl(self) -> None:
-        try:
-            text = queries.curl_snippet(self.try_it.url or "URL", self.try_it.body())
-        except AppError as error:
-            text = str(error)
-        self.curl.setPlainText(text)
+    def _show_row(self) -> None:
+        reading = self.feed.newest
+        traffic = reading.traffic if reading is not None else None
+        self.head.show_row(self.row, queries.base_url(self.row.endpoint, traffic))
+        self._show_trouble()
 
-    def _ask_live(self) -> None:
-        if not self.bridge.is_closed:
-            self.bridge.ask("serving live", queries.live, self._show_live)
+    def _show_trouble(self) -> None:
+        """What keeps the endpoint from serving, and what helps; the most telling reason alone."""
+        endpoint, reading = self.row.endpoint, self.feed.newest
+        reason = endpoint.reason.rstrip(".")
+        tone, text = Tone.CRITICAL, ""
+        if endpoint.state is EndpointState.FAILED:
+            text = self.tr("It does not serve: {reason}. Start it again once that is mended; the logs say more.")
+        elif endpoint.state is not EndpointState.STOPPED and reading is not None and not reading.engine.running:
+            tone, text = Tone.WARNING, self.tr("No engine runs in this workspace, so nothing is served. See Settings.")
+        elif endpoint.state is EndpointState.SERVING and reason in self._troubles(reading):
+            tone, text = Tone.WARNING, self.tr("It serves, but not all is well: {reason}.")
+        if text:
+            self.trouble.set_message(tone, text.format(reason=reason or self.tr("nobody knows why")))
+        self.trouble.setVisible(bool(text))
 
-    def _show_live(self, state: EngineState) -> None:
-        traffic = next((each for each in state.endpoints if each.name == self.name), None)
-        serves = traffic is not None and state.running
-        versions = traffic.versions if traffic is not None and serves else ()
-        rate = sum(version.rate for version in versions)
-        self._rates = [*self._rates[1 - _COURSE :], rate]
-        main = max(versions, key=lambda version: version.requests, default=None)
-        requests = sum(version.requests for version in versions)
-        errors = sum(version.errors for version in versions)
-        self.figures[0].set_value(fixed(rate, 1) if serves else "–", "1/s" if serves else "")
-        self.figures[0].set_course(self._rates)
-        for figure, name in zip(self.figures[1:4], ("p50", "p95", "p99"), strict=True):
-            figure.set_value(fixed(getattr(main, name), 1) if main else "–", "ms" if main else "")
-        share = f"of {requests:,}" if requests else ""
-        self.figures[4].set_value(f"{errors:,}" if serves else "–", share)
-        self._show_versions(traffic if serves else None)
-        if traffic is not None and traffic.url:
-            self._set_url(queries.url_of(self._row().endpoint, traffic))
+    def _troubles(self, reading: LiveReading | None) -> set[str]:
+        pools = reading.traffic.pools if reading is not None and reading.traffic is not None else ()
+        return {pool.trouble.rstrip(".") for pool in pools if pool.trouble}
 
-    def _show_versions(self, traffic: EndpointTraffic | None) -> None:
-        versions = traffic.versions if traffic else ()
-        self.versions.set_rows(
-            {
-                "version": [f"v{version.number}" for version in versions],
-                "role": [version.role for version in versions],
-                "requests": [version.requests for version in versions],
-                "rate": [version.rate for version in versions],
-                "p50": [version.p50 for version in versions],
-                "p95": [version.p95 for version in versions],
-                "p99": [version.p99 for version in versions],
-            }
-        )
+    # Tabs
+
+    def show_tab(self, key: str) -> None:
+        """Bring a tab to the front: `live`, `rollout`, `workers`, …"""
+        self.tabs.setCurrentIndex([info.key for info in TABS].index(key))
+
+    @property
+    def tab(self) -> EndpointTab | None:
+        """The tab in front."""
+        found = self.stack.currentWidget()
+        return found if isinstance(found, EndpointTab) else None
+
+    def _show_tab(self) -> None:
+        if self.model is None or not self.model.rows:
+            return
+        info = TABS[self.tabs.currentIndex()]
+        if info.key not in self.made:
+            module, _, name = info.target.partition(":")
+            self.made[info.key] = getattr(import_module(f"mlops_desktop.ui.pages.{module}"), name)(self)
+            self.stack.addWidget(self.made[info.key])
+        tab = self.made[info.key]
+        self.stack.setCurrentWidget(tab)
+        tab.show_endpoint(self.row)
+        self._tell_active(self.isVisible())
+        if self.feed.newest is not None:
+            tab.show_live(self.feed.newest)
+
+    def _tell_active(self, is_seen: bool) -> None:
+        for tab in self.made.values():
+            active = is_seen and tab is self.tab
+            if tab.is_active != active:
+                tab.set_active(active)
+
+    def _on_live(self, reading: LiveReading) -> None:
+        self.head.set_base(self._base(reading), self.name)
+        self._show_trouble()
+        if self.tab is not None and self.tab.is_active:
+            self.tab.show_live(reading)
+
+    def _base(self, reading: LiveReading) -> str:
+        endpoint = self.row.endpoint
+        is_off = endpoint.state in (EndpointState.STOPPED, EndpointState.FAILED)
+        return "" if is_off else queries.base_url(endpoint, reading.traffic)
+
+    @property
+    def is_settled(self) -> bool:
+        if not super().is_settled or not self.is_built:
+            return super().is_settled
+        return self.tab is None or self.tab.is_settled
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self.is_built:
-            self._live.start()
+            self.feed.set_active(True)
+            self._tell_active(True)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         if self.is_built:
-            self._live.stop()
+            self.feed.set_active(False)
+            self._tell_active(False)
 
     # Doing
 
-    def _on_endpoint(self) -> None:
-        self.name = self.endpoints.currentText()
-        self._rates.clear()
+    def _on_chosen(self, name: str) -> None:
+        self.name = name
         self.show_model(self.model)
-
-    def _on_copy_url(self) -> None:
-        QGuiApplication.clipboard().setText(self.try_it.url)
-        self.bridge.succeeded.emit(self.tr("URL copied"))
-
-    def _on_copy_curl(self) -> None:
-        QGuiApplication.clipboard().setText(self.curl.toPlainText())
-        self.bridge.succeeded.emit(self.tr("Command copied"))
 
     def _on_start(self) -> None:
         name = self.name
         self.bridge.do(lambda workspace: workspace.start_serving(name), self.tr("{} is starting"))
 
     def _on_stop(self) -> None:
-        name = self.name
-        change = Change(self.tr("State"), self._row().endpoint.state.value, EndpointState.STOPPED.value)
         text = self.tr("Whoever sends requests gets none answered until it is started again.")
-        title = self.tr("Stop {name}").format(name=name)
+        change = Change(self.tr("State"), self.row.endpoint.state.value, EndpointState.STOPPED.value)
+        title = self.tr("Stop {name}").format(name=self.name)
         sheet = Confirmation(title, text, self.tr("Stop"), (change,), dangerous=True, needs_reason=False)
+        name = self.name
         self.confirm(sheet, lambda _reason: self.bridge.do(lambda w: w.stop_serving(name), self.tr("{} is stopping")))
 
-    def _on_split(self, share: float) -> None:
-        name = self.name
-        done = self.tr("The canary gets {share} of the requests").format(share=json.dumps(round(share * 100)) + " %")
-        self.bridge.do(lambda workspace: workspace.set_canary_weight(name, share), done)
+    def _on_restart(self) -> None:
+        text = self.tr("Its workers end, and new ones load the versions. For a moment requests are refused.")
+        change = Change(self.tr("State"), self.row.endpoint.state.value, EndpointState.STARTING.value)
+        title = self.tr("Restart {name}").format(name=self.name)
+        sheet = Confirmation(title, text, self.tr("Restart"), (change,), dangerous=True, needs_reason=False)
+        deed = partial(restart, endpoint=self.name)
+        self.confirm(sheet, lambda _reason: self.bridge.do(deed, self.tr("{} is starting")))
+
+
+def restart(workspace: Workspace, endpoint: str) -> Endpoint:
+    """Stop an endpoint, wait until the engine has done so, and start it again. Raises `Conflict` where none does."""
+    if not workspace.engine_state().running:
+        raise Conflict("No engine runs in this workspace.", hint="Start the engine; it brings its endpoints up.")
+    workspace.stop_serving(endpoint)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while workspace.registry.endpoints.get(endpoint).state is EndpointState.STOPPING:
+        if time.monotonic() > deadline:
+            raise Conflict(f"{endpoint} did not stop in time.", hint="Look at its state, and start it once it has.")
+        time.sleep(_LOOK_SECONDS)
+    return workspace.start_serving(endpoint)

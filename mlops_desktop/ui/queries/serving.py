@@ -1,16 +1,17 @@
-"""Endpoints, their live figures, and an example of a request."""
+"""Endpoints, where they are reached, and an example of a request."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlops_desktop.core.datasets import ColumnProfile, ColumnType
 from mlops_desktop.core.deployments import Endpoint, Rollout
 from mlops_desktop.core.models import Feature, ModelVersion
 from mlops_desktop.data.versions.manifests import read_profile
-from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState
+from mlops_desktop.pipelines.engine_state import EndpointTraffic
 from mlops_desktop.workspace import Workspace
 
 
@@ -42,11 +43,6 @@ def serving(workspace: Workspace) -> Serving:
     served = {row.endpoint.model for row in rows}
     ready = [m for m in registry.models.names() if m not in served and registry.models.alias(m, "production")]
     return Serving(tuple(rows), tuple(ready))
-
-
-def live(workspace: Workspace) -> EngineState:
-    """What the engine writes several times a second."""
-    return workspace.engine_state()
 
 
 def example_of(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
@@ -99,16 +95,22 @@ def curl_snippet(url: str, body: dict[str, Any]) -> str:
     return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
 
 
-def url_of(endpoint: Endpoint, traffic: EndpointTraffic | None) -> str:
-    """Where requests go; empty while nothing listens."""
-    base = (
-        traffic.url if traffic and traffic.url else f"http://{endpoint.host}:{endpoint.port}" if endpoint.port else ""
-    )
-    if not base:
-        return ""
-    path = f"/v2/models/{endpoint.name}/infer"
-    return (
-        base
-        if base.endswith("/infer")
-        else base.rstrip("/") + ("/infer" if f"/v2/models/{endpoint.name}" in base else path)
-    )
+def base_url(endpoint: Endpoint, traffic: EndpointTraffic | None = None) -> str:
+    """Scheme, host and port of what serves an endpoint: as the engine says, else as recorded; empty without one."""
+    if traffic is not None and traffic.url:
+        parts = urlsplit(traffic.url)
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"http://{endpoint.host}:{endpoint.port}" if endpoint.port else ""
+
+
+def addresses(base: str, name: str) -> dict[str, str]:
+    """Where each protocol is spoken, by a short key; `base` as `base_url` gives it, empty for no addresses."""
+    paths = {
+        "predict": f"/models/{name}/predict",
+        "v2": f"/v2/models/{name}/infer",
+        "invocations": f"/models/{name}/invocations",
+        "feedback": f"/models/{name}/feedback",
+        "metrics": "/metrics",
+        "docs": "/docs",
+    }
+    return {key: base + path for key, path in paths.items()} if base else {}
