@@ -22,7 +22,6 @@ class FormField(QWidget):
         self.label = Label(label, fonts.Type.TABLE, fonts.MEDIUM)
         self.label.setBuddy(editor)
         self.note = caption(hint, wrap=True)
-        self.note.setVisible(bool(hint))
         if not editor.accessibleName():
             editor.setAccessibleName(label)
         layout = QVBoxLayout(self)
@@ -31,6 +30,7 @@ class FormField(QWidget):
         layout.addWidget(self.label)
         layout.addWidget(editor)
         layout.addWidget(self.note)
+        self.note.setVisible(bool(hint))  # not before it has a parent: it would be a window of its own for a moment
         layout.addStretch(0)  # beside a taller field, label and editor stay at the top
 
     def set_error(self, problem: str) -> None:
