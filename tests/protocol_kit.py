@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Signature, Task
-from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint
+from mlops_desktop.serving.config import GatewayConfig, Route, ServedEndpoint, ServingSpec
 from mlops_desktop.serving.rules import InputRules
 
 _NUMBERS = (Feature("a", ColumnType.NUMBER, "a"), Feature("b", ColumnType.NUMBER, "b"))
@@ -57,7 +57,7 @@ def several(folder: Path) -> GatewayConfig:
     price = version(1, export_numeric(regression, folder / "price.onnx"), signature=PRICE)
     endpoints = (
         ServedEndpoint("late", "late-arrival", (version(1, late), version(2, late, threshold=0.0)), Route(1)),
-        ServedEndpoint("strict", "late-arrival", (version(1, late),), Route(1), rules=STRICT),
+        ServedEndpoint("strict", "late-arrival", (version(1, late),), Route(1), ServingSpec(inputs=STRICT)),
         ServedEndpoint("kind", "kind", (kind,), Route(1)),
         ServedEndpoint("price", "price", (price,), Route(1)),
     )

@@ -22,6 +22,8 @@ from mlops_desktop.registry import Registry
 from mlops_desktop.serving.config import ServingSpec
 from mlops_desktop.training.specs import ProjectSpec, load_spec, parse_spec
 
+NEVER = "never"
+NIGHTLY = "20 3 * * *"
 _TOKEN_FILE = "serving-token"  # noqa: S105 (the name of a file)
 
 
@@ -38,10 +40,15 @@ class RetrainingSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScheduleSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[schedule]`: cron expressions in the workspace's time (UTC); empty means only on alert or by hand."""
+    """`[schedule]`: cron expressions in the workspace's time (UTC); empty means only on alert or by hand.
+
+    `tidy_log` compacts the prediction log and removes what `[serving.log]` does not keep; where that limits it, empty
+    means every night. `never` leaves it alone.
+    """
 
     retrain: str = ""
     monitor: str = ""
+    tidy_log: str = ""
 
 
 class Settings(Struct, frozen=True):
@@ -125,14 +132,19 @@ def check_whole(settings: Settings) -> None:
     settings.gate.metric_for(settings.spec.model.task)
     settings.spec.section("monitoring", MonitoringSpec)
     settings.spec.section("rollout", RolloutSpec)
-    for cron in (settings.schedule.retrain, settings.schedule.monitor):
-        if cron:
-            trigger_of(cron)
+    for schedule in schedules_of(settings):
+        trigger_of(schedule.cron)
 
 
 def schedules_of(settings: Settings) -> list[Schedule]:
     """What the spec schedules, not yet planned."""
-    wanted = {"monitor": settings.schedule.monitor, "retrain": settings.schedule.retrain}
+    schedule, log = settings.schedule, settings.serving.log
+    tidying = schedule.tidy_log or (NIGHTLY if log.keep_days or log.keep_mb else "")
+    wanted = {
+        "monitor": schedule.monitor,
+        "retrain": schedule.retrain,
+        "tidy log": "" if tidying == NEVER else tidying,
+    }
     return [
         Schedule(
             name=f"{pipeline} {settings.endpoint}",

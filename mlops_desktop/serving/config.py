@@ -71,7 +71,8 @@ class AutoscalerSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServingSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[serving]` of a spec: limits of an endpoint, and in `[serving.autoscaler]` how many workers it has.
+    """`[serving]` of a spec: limits of an endpoint, and in `[serving.autoscaler]` how many workers it has. What holds
+    for its requests, its log, and who may reach it is below `inputs`, `log` and `security`.
 
     At most `queue_limit` requests wait for each version; one that has waited for `queue_seconds` is answered with an
     error. A worker that has not come back after `request_seconds` is killed and replaced; so is, once it has answered,
@@ -85,6 +86,7 @@ class ServingSpec(Struct, frozen=True, forbid_unknown_fields=True):
     worker_memory_mb: int = 2048
     spare_workers: int = 0
     autoscaler: AutoscalerSpec = AutoscalerSpec()
+    inputs: InputRules = InputRules()
     log: LogSpec = LogSpec()
     security: SecuritySpec = SecuritySpec()
 
@@ -120,7 +122,10 @@ class ServedEndpoint(Struct, frozen=True):
     versions: tuple[ServedVersion, ...]
     route: Route
     serving: ServingSpec = ServingSpec()
-    rules: InputRules = InputRules()
+
+    @property
+    def rules(self) -> InputRules:
+        return self.serving.inputs
 
     def version(self, number: int) -> ServedVersion:
         """The version of that number; `InvalidInput` when it is not configured."""

@@ -168,18 +168,27 @@ def _check_sections(tables: dict[str, Any], source: str) -> None:
 
 
 def _converted(table: dict[str, Any], kind: type[S], section: str, source: str) -> S:
-    fields: tuple[str, ...] = getattr(kind, "__struct_encode_fields__", ())
-    for key in table:
-        if fields and key not in fields:
-            raise InvalidInput(
-                f"{source}: [{section}] has no key {key!r}{did_you_mean(key, fields)}.",
-                hint=f"Known keys: {', '.join(fields)}.",
-            )
+    _check_keys(table, kind, section, source)
     try:
         return msgspec.convert(table, kind)
     except (msgspec.ValidationError, ValueError) as error:
         place, wrong = _located(str(error), section)
         raise InvalidInput(f"{source}: {place}: {wrong}.", hint=f"Correct [{section}] in {source}.") from error
+
+
+def _check_keys(table: dict[str, Any], kind: Any, section: str, source: str) -> None:
+    """Also of the tables within, so that each mistake gets its suggestion."""
+    if not (isinstance(kind, type) and issubclass(kind, Struct)):
+        return
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            raise InvalidInput(
+                f"{source}: [{section}] has no key {key!r}{did_you_mean(key, fields)}.",
+                hint=f"Known keys: {', '.join(fields)}.",
+            )
+        if isinstance(value, dict):
+            _check_keys(value, fields[key], f"{section}.{key}", source)
 
 
 def _located(message: str, section: str) -> tuple[str, str]:
