@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -92,6 +92,8 @@ class App:
 
     def _dispatch(self, request: Request, connection: HttpConnection) -> None:
         path = request.target.partition(b"?")[0]
+        if b"%" in path:
+            path = unquote_to_bytes(path)  # before the guard looks at it, which must see what is done
         if len(path) > 1:
             path = path.rstrip(b"/")
         self.guard.admit(request, path, connection)
@@ -100,7 +102,7 @@ class App:
             _allow(request, fixed[0])
             fixed[1](request, connection)
             return
-        parts = [unquote(part) for part in path.decode("ascii", "replace").split("/")[1:]]
+        parts = path.decode("utf-8", "replace").split("/")[1:] or [""]
         if parts[:2] == ["v2", "models"] and len(parts) > 2:
             self._v2_model(parts[2:], request, connection)
         elif parts[0] == "models" and len(parts) > 2:

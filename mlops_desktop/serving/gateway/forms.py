@@ -9,6 +9,8 @@ from mlops_desktop.serving.gateway.compression import ENCODINGS, chosen, decompr
 from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.http import Request
 
+_MOST_FIELDS = 100
+
 
 def form_of(request: Request) -> Form:
     """The form of a request. Raises `HttpError` 400 or 415 for what contradicts itself or is not known."""
@@ -27,7 +29,7 @@ def form_of(request: Request) -> Form:
     if b"x-amzn-sagemaker-inference-id" in headers:
         form.client_id = headers[b"x-amzn-sagemaker-inference-id"].decode("latin-1")
     if b"?" in request.target:
-        query = dict(parse_qsl(request.target.partition(b"?")[2].decode("latin-1"), max_num_fields=100))
+        query = _query(request.target.partition(b"?")[2].decode("latin-1"))
         form.ids, form.client_id = query.get("ids", ""), query.get("id", form.client_id)
     return form
 
@@ -39,6 +41,13 @@ def small_body(request: Request, form: Form) -> bytes | None:
     if not form.encoding:
         return request.body
     return decompressed(request.body, form.encoding, LARGE_BYTES)
+
+
+def _query(text: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise HttpError(400, f"The address has more than {_MOST_FIELDS} parameters.") from None
 
 
 def _encoding(header: bytes) -> str:

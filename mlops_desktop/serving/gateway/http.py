@@ -260,7 +260,10 @@ class HttpConnection(asyncio.Protocol):
             self._is_closing = True
             body = fault.body(self._incoming.target)
             self._transport.write(_head(fault.status, len(body), JSON, fault.headers, False) + body)
-            self._transport.close()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()  # what still comes is not read, but taken: else the answer would be lost
+            else:
+                self._transport.close()
 
     def close_when_idle(self) -> None:
         """Close now, or with the answer to the request at hand."""
@@ -269,8 +272,15 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def close_if_late(self, now: float) -> None:
-        """Close a connection that keeps us waiting for the rest of a request, or that has long been idle."""
+        """Close a connection that keeps us waiting for the rest of a request, or that has long been idle.
+
+        One that does not read what it was sent, or goes on sending what nobody wants, is cut off.
+        """
         if self._transport is None:
+            return
+        if self._is_closing and self._current is None:
+            if now - self._changed > self._limits.receive_seconds:
+                self._transport.abort()
             return
         if self._current is not None:
             if time.perf_counter_ns() - self._current.received_ns > self._limits.answer_seconds * 1e9:
@@ -281,7 +291,7 @@ class HttpConnection(asyncio.Protocol):
         if self._is_receiving and is_slow:
             self._refuse(HttpError(408, "The rest of the request did not arrive in time."))
         elif now - self._changed > self._limits.idle_seconds:
-            self._transport.close()
+            self._transport.abort()
 
 
 def _tell_too_many(request: Request, connection: HttpConnection) -> None:

@@ -15,6 +15,7 @@ from mlops_desktop.serving.gateway.calls import (
     Call,
     Encoded,
     Form,
+    check_rows,
     checked_ids,
     checked_rows,
 )
@@ -44,6 +45,8 @@ class PredictResponse(Struct):
 
 
 LabelValue = str | int | float | bool
+_LEAST_INTEGER, _MOST_INTEGER = -(1 << 63), (1 << 63) - 1  # what a column of integers holds
+_FEW_CELLS, _SPARSEST = 100_000, 16
 
 
 class Label(Struct):
@@ -63,7 +66,8 @@ class FeedbackRequest(Struct):
 
 _predict_decoder = msgspec.json.Decoder(PredictRequest)
 _feedback_decoder = msgspec.json.Decoder(FeedbackRequest)
-_TEXT_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\b(?:NaN|Infinity)\b')
+# A text that does not end is taken whole too: looking for its end anew from each of its quotes would take forever.
+_TEXT_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 _encoder = msgspec.json.Encoder()
 
 
@@ -139,10 +143,16 @@ class PlainCodec:
 
 
 def pivot(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Records to columns. A key that only some records have counts as null in the others."""
+    """Records to columns. A key that only some records have counts as null in the others.
+
+    Raises `HttpError` 400 for records that hardly share a key: what they make is the square of what was sent.
+    """
     if len(records) == 1:
         return {name: [value] for name, value in records[0].items()}
+    check_rows(max(len(records), 1))
     names = dict.fromkeys(name for record in records for name in record)
+    if len(names) * len(records) > _FEW_CELLS + _SPARSEST * sum(map(len, records)):
+        raise HttpError(400, f"The {len(records):,} records have {len(names):,} different keys, most of them in few.")
     return {name: [record.get(name) for record in records] for name in names}
 
 
@@ -157,4 +167,6 @@ def decode_feedback(body: bytes) -> tuple[str, list[tuple[str, LabelValue]]]:
         pairs = [(entry.id, entry.label) for entry in request.labels if isinstance(entry, Label)]
     if len(pairs) != len(request.labels) or any(isinstance(label, Label) for _, label in pairs):
         raise HttpError(400, "Give labels as objects with 'id' and 'label', or as values beside 'ids'.")
+    if any(type(label) is int and not _LEAST_INTEGER <= label <= _MOST_INTEGER for _, label in pairs):
+        raise HttpError(400, "A label is a number that is too large.")
     return request.endpoint, [(str(key), label) for key, label in pairs if not isinstance(label, Label)]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from mlops_desktop.serving.gateway.calls import ENTITY_INPUT, Answer, Call, Encoded, Form, checked_ids, checked_rows
+from mlops_desktop.serving.gateway.calls import (
+    ENTITY_INPUT,
+    Answer,
+    Call,
+    Encoded,
+    Form,
+    check_rows,
+    checked_ids,
+    checked_rows,
+)
 from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.plain import decode_json
 from mlops_desktop.serving.gateway.v2_tensors import DATATYPES, decode_tensor, encode_tensor
@@ -154,7 +162,8 @@ def _count(tensor: InputTensor, where: str) -> int:
     shape = tensor.shape
     if len(shape) not in (1, 2) or min(shape) < 0 or (len(shape) == 2 and shape[1] != 1):
         raise HttpError(400, f"{where} has shape {shape[:9]}; each column is one input of shape [n] or [n, 1].")
-    return prod(shape)
+    check_rows(max(shape[0], 1))
+    return shape[0]
 
 
 def _binary_column(tensor: InputTensor, size: Any, binary: memoryview) -> tuple[list[Any], memoryview]:
