@@ -10,7 +10,6 @@ is completed by the next.
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,19 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from mlops_desktop.core.datasets import DatasetVersion, Origin
-from mlops_desktop.core.models import Task
+from mlops_desktop.core.models import Signature, Task
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.data.read import iter_batches
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.versions.store import append_version, latest
+from mlops_desktop.governance.promotion import production_version
 from mlops_desktop.pipelines.learned_rows import fitted, learned_change
 from mlops_desktop.pipelines.parking import park, read_parked
 from mlops_desktop.pipelines.relabelling import Change, write_change
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.pipelines.settings import Settings, settings_for
 from mlops_desktop.registry import Registry
-from mlops_desktop.serving.labels import LabelBook, join_labels, to_columns
+from mlops_desktop.serving.labels import LabelBook, join_labels, label_number, to_columns
 from mlops_desktop.serving.log import FeedbackRecord, LogPosition, LogReader, PredictionRecord, Record, to_micros
 
 _LOOK_BACK = 400
@@ -145,7 +145,8 @@ def _read(reader: LogReader, until: datetime, parked: list[FeedbackRecord]) -> _
 def _append_predictions(registry: Registry, settings: Settings, news: _News, until: datetime) -> _Grown:
     """Bring the dataset of predictions to what the log says by now."""
     dataset = predictions_dataset(settings.endpoint)
-    table = _table(news, settings, until)
+    signature = _signature(registry, settings)
+    table = _table(news, signature, until)
     times = set(table.column("time").to_pylist())
     origin = _origin(registry, settings, dataset)
     while True:
@@ -155,7 +156,7 @@ def _append_predictions(registry: Registry, settings: Settings, news: _News, unt
                 return _Grown(0, 0, [], times, set())
             version = append_version(registry, dataset, table, origin, time_column="time")
             return _Grown(table.num_rows, 0, [version.reference], times, set())
-        stored = _Stored(table, news.book, settings)
+        stored = _Stored(table, news.book, signature)
         for batch in iter_batches(registry, parent, columns=stored.COLUMNS):
             stored.look_through(batch)
         fresh = _as_stored(table.filter(pc.invert(pc.is_in(table.column("inference_id"), stored.known_ids))), parent)
@@ -170,13 +171,13 @@ def _append_predictions(registry: Registry, settings: Settings, news: _News, unt
 class _Stored:
     """Looks through the stored predictions for rows that came again, and for those that a label came for."""
 
-    COLUMNS = ("inference_id", "entity_id", "time", "label")
+    COLUMNS = ("inference_id", "entity_id", "time", "prediction", "label")
 
-    def __init__(self, table: pa.Table, book: LabelBook, settings: Settings) -> None:
+    def __init__(self, table: pa.Table, book: LabelBook, signature: Signature) -> None:
         self._fresh = table.column("inference_id").combine_chunks()
         self._book = book
         self._ids = pa.array(book.ids, pa.string())
-        self._settings = settings
+        self._signature = signature
         self._start = 0
         self._known: list[pa.Array] = []
         self.cells: dict[int, dict[str, Any]] = {}
@@ -203,7 +204,7 @@ class _Stored:
         self.times.add(row["time"])
         self.matched |= {row["inference_id"], row["entity_id"]}
         found = self._book.of(row["inference_id"], row["entity_id"])
-        label = _as_number(found.label, self._settings) if found else None
+        label = label_number(found.label, row["prediction"], self._signature) if found else None
         if found and label != row["label"]:
             self.cells[number] = {"label": label, "label_time": found.moment}
 
@@ -238,12 +239,13 @@ def _unmatched(news: _News, grown: _Grown) -> list[FeedbackRecord]:
     return [label for label in news.passed if label.id not in known]
 
 
-def _table(news: _News, settings: Settings, until: datetime) -> pa.Table:
+def _table(news: _News, signature: Signature, until: datetime) -> pa.Table:
     """Answered rows before `until`, each once, in the order of their time."""
     limit = to_micros(until)
     wanted = (r for r in news.records if not isinstance(r, PredictionRecord) or r.time < limit)
     columns = to_columns(join_labels([*news.parked, *wanted]), roles=_ROLES)
-    columns["label"] = [_as_number(label, settings) for label in columns["label"]]
+    given = zip(columns["label"], columns["prediction"], strict=True)
+    columns["label"] = [label_number(label, prediction, signature) for label, prediction in given]
     columns["prediction"] = [None if value is None else str(value) for value in columns["prediction"]]
     return pa.table({name: _array(name, values) for name, values in columns.items()}).sort_by("time")
 
@@ -265,17 +267,14 @@ def _as_stored(table: pa.Table, parent: DatasetVersion) -> pa.Table:
     return pa.table(arrays, names=table.column_names)
 
 
-def _as_number(label: Any, settings: Settings) -> float | None:
-    """1 for the positive class and 0 for any other one, as scores are of the positive one; a number is itself."""
-    if label is None:
-        return None
-    if isinstance(label, str):
-        if settings.spec.model.task is Task.CLASSIFICATION:
-            return float(label == str(settings.spec.model.positive))
-        with contextlib.suppress(ValueError):
-            return float(label)
-        return None
-    return float(label)
+def _signature(registry: Registry, settings: Settings) -> Signature:
+    """That of the version in production; what the spec says of the classes where there is none yet."""
+    version = production_version(registry, settings.spec.model.name)
+    if version is not None:
+        return version.signature
+    model = settings.spec.model
+    classes = () if model.task is Task.REGRESSION else ("0", str(1 if model.positive is None else model.positive))
+    return Signature(model.task, (), model.target, classes)
 
 
 def _origin(registry: Registry, settings: Settings, dataset: str) -> Origin:

@@ -48,7 +48,7 @@ def learned_change(
     A row is known by its time and id, or where rows have no ids by its time and features. Rows that are alike in all of
     that differ in nothing but their label, so it is enough that each label is there as often as it was given.
     """
-    rows = _labelled(registry, predictions, times)
+    rows = _labelled(registry, predictions, times, book)
     labels = [book.of(*ids) for ids in _ids(rows)]
     wanted = _as_learned(rows, labels, settings, to_arrow(learned.schema))
     stored = _stored(registry, settings, learned, times)
@@ -86,7 +86,7 @@ def _same_label(number: float, settings: Settings) -> Callable[[Any], bool]:
     positive = settings.spec.model.positive
     if isinstance(positive, str):
         return lambda value: (value == positive) == bool(number)
-    return lambda value: value is not None and float(value) == number
+    return lambda value: isinstance(value, int | float) and float(value) == number
 
 
 def fitted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -112,13 +112,15 @@ def _fitted_value(value: Any, kind: pa.DataType) -> Any:
         return None
 
 
-def _labelled(registry: Registry, predictions: DatasetVersion, times: set[datetime]) -> pa.Table:
-    """Rows of these times that have a label, in the order of their time."""
+def _labelled(registry: Registry, predictions: DatasetVersion, times: set[datetime], book: LabelBook) -> pa.Table:
+    """Rows of these times that a label was given for, in the order of their time."""
     between = ("time", min(times), max(times) + timedelta(seconds=1))
     rows = read_table(registry, predictions, between=between)
-    is_wanted = pc.and_(
-        pc.is_in(rows.column("time"), pa.array(sorted(times), _TIME)), pc.is_valid(rows.column("label"))
-    )
+    given = pa.array(book.ids, pa.string())
+    is_labelled = pc.is_valid(rows.column("label"))
+    for name in ("inference_id", "entity_id"):
+        is_labelled = pc.or_(is_labelled, pc.is_in(rows.column(name), given))
+    is_wanted = pc.and_(pc.is_in(rows.column("time"), pa.array(sorted(times), _TIME)), is_labelled)
     return rows.filter(is_wanted).sort_by([("time", "ascending"), ("inference_id", "ascending")])
 
 

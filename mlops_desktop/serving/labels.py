@@ -6,14 +6,51 @@ parked: they are returned, not dropped.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 
+from mlops_desktop.core.models import Signature, Task
 from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord, Record
 
 LabelValue = str | int | float | bool | None
+
+
+def label_number(label: LabelValue, prediction: Any, signature: Signature) -> float | None:
+    """A label as a number that goes with the score that was logged; None where it is none that the model could mean.
+
+    A regression's is itself. Of two classes the positive one is 1 and the other 0. With more, where the score is that
+    of the predicted class, 1 says that the prediction was right.
+    """
+    if label is None:
+        return None
+    if signature.task is Task.REGRESSION:
+        return _as_number(label)
+    names = _spellings(label)
+    if signature.is_multiclass:
+        return float(str(prediction) in names)
+    if names.isdisjoint(signature.classes):
+        return None
+    return float(signature.classes[-1] in names)
+
+
+def _as_number(label: LabelValue) -> float | None:
+    with contextlib.suppress(ValueError, TypeError):
+        number = float(label)  # type: ignore[arg-type]
+        return number if math.isfinite(number) else None
+    return None
+
+
+def _spellings(label: LabelValue) -> set[str]:
+    """How a class may be written: 1, 1.0, true and "1" name the same one."""
+    if isinstance(label, bool):
+        return {"true", "True", "1"} if label else {"false", "False", "0"}
+    if isinstance(label, float) and label.is_integer():
+        return {str(int(label)), str(label)}
+    return {str(label)}
 
 
 class LabelledLog(Struct, frozen=True):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec import structs
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.errors import InvalidInput
@@ -156,3 +157,44 @@ def test_defaults_and_their_types_pass_their_own_checks(estimator, task):
     assert estimator.build(task, given, 0) is not None
     with pytest.raises(ValueError, match="no hyperparameter 'nonsense'"):
         estimator.checked({"nonsense": 1})
+
+
+CLASSIFIERS = [estimator for estimator, task in CASES if task is Task.CLASSIFICATION]
+
+
+def with_kinds(table: pa.Table) -> pa.Table:
+    """The table with a target of three classes, of which the numbers are in their order."""
+    random = np.random.default_rng(2)
+    signal = np.nan_to_num(table.column("a.b").to_numpy()) + random.normal(size=table.num_rows) * 0.5
+    kinds = np.array(["2", "10", "other"])[np.digitize(signal, [-0.5, 0.5])]
+    return table.set_column(table.column_names.index("target"), "target", pa.array(kinds))
+
+
+@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=[estimator.name for estimator in CLASSIFIERS])
+def test_three_classes_are_trained_exported_and_judged(estimator):
+    table, spec = with_kinds(make_table(Task.CLASSIFICATION)), make_spec(estimator, Task.CLASSIFICATION)
+    result = train(spec, table, START + timedelta(days=90))
+    assert result.signature.classes == ("2", "10", "other")
+    assert result.test_scores.shape == (result.test_rows, 3)
+    np.testing.assert_allclose(result.test_scores.sum(axis=1), 1.0, atol=1e-5)
+    assert (result.runtime is Runtime.ONNX) == (estimator.name in EXPORTABLE), result.parity.reason
+    assert set(result.test_labels) <= {0.0, 1.0, 2.0}
+    assert result.metrics["dummy_auc"] == pytest.approx(0.5) and "persistence_auc" in result.metrics
+    if estimator.name != "dummy":
+        assert result.metrics["auc"] > 0.7 and next(iter(result.importance)) == "a.b"
+    model = fit(spec, table)
+    content = dump_original(model.pipeline)
+    reloaded = SklearnModel(load_original_bytes(content, sha256_hex(content)), model.signature)
+    np.testing.assert_array_equal(reloaded.score(table), score_sklearn(model, table))
+    assert reloaded.score(table.slice(0, 0)).shape == (0, 3)
+
+
+def test_a_target_with_too_many_classes_or_a_needless_positive_one_is_refused():
+    table, spec = make_table(Task.CLASSIFICATION), make_spec(CLASSIFIERS[0], Task.CLASSIFICATION)
+    place = table.column_names.index("target")
+    many = table.set_column(place, "target", pa.array([f"c{row}" for row in range(table.num_rows)]))
+    with pytest.raises(InvalidInput, match="400 classes"):
+        fit(spec, many)
+    named = structs.replace(spec, model=structs.replace(spec.model, positive="2"))
+    with pytest.raises(InvalidInput, match=r"positive is given, but target 'target' has 3 classes"):
+        fit(named, with_kinds(table))

@@ -297,7 +297,7 @@ def test_labels_of_mixed_kinds_and_ones_that_fit_no_column_do_not_stop_a_collect
     ids = served.column("trip").to_pylist()
     give(registry, (ids[0], "1"), (ids[1], True), (ids[2], 0.0), (ids[3], "unknown"))
     done = collect(registry, at=3).steps[0].output
-    assert labels(registry) == [1.0, 1.0, 0.0, 0.0]
+    assert labels(registry) == [1.0, 1.0, 0.0, None]
     assert (done["labelled"], done["unfit"]) == (3, 1)
     assert labels(registry, "trips", "late")[-3:] == [1, 1, 0]
 
