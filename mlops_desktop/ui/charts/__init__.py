@@ -5,6 +5,7 @@
 | `values` | `Series`, `Interval`, `Band`, `Span`, `EventMark`, `Distribution`, `Reliability`, `DriftGrid`, … |
 | `timechart` | `TimeChart`: lines over time; base of the three below |
 | `linking` | `TimeLink`: one time axis and one crosshair for several charts |
+| `livechart` | `LiveChart`: the last two minutes, moving on in place |
 | `requests` | `RequestsChart`: stacked bars or lines by version |
 | `drift` | `DriftChart`: score as a multiple of its threshold |
 | `metric` | `MetricChart`: a metric with its interval |

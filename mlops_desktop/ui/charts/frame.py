@@ -151,6 +151,12 @@ class Chart(QWidget):
         self._header.setVisible(bool(title))
         self.setAccessibleName(title)
 
+    def add_action(self, widget: QWidget) -> None:
+        """Puts a control into the header, before the menu."""
+        row = self._header.layout()
+        assert isinstance(row, QHBoxLayout)  # noqa: S101 - `_lay_out` made it so
+        row.insertWidget(row.count() - 1, widget)
+
     def set_caption(self, text: str) -> None:
         self.caption.setText(text)
         self.setAccessibleDescription(text)
