@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,15 +12,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
-from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
 from mlops_desktop.core.events import describe
 from mlops_desktop.core.monitoring import AlertState
 from mlops_desktop.ui.catalogue import PAGES
 from mlops_desktop.ui.pages.base import Page
-from mlops_desktop.ui.pages.try_it import ask_endpoint
 from mlops_desktop.ui.queries import runs as run_queries
 from mlops_desktop.ui.queries.control_room import control_room
-from mlops_desktop.ui.queries.serving import request_body
 from mlops_desktop.ui.widgets.confirm import ConfirmSheet
 from mlops_desktop.ui.widgets.rollout import ComparedMetric
 from mlops_desktop.ui.workspace_view import WorkspaceView
@@ -233,54 +227,6 @@ def test_lineage_leads_from_the_file_to_the_endpoint(story: Path, open_view: Ope
         page.graph.setFocus()
         qtbot.keyClick(page.graph, Qt.Key.Key_Return)
     assert opened.args == ["models/late-arrival@5"]
-
-
-def test_a_row_is_sent_as_the_open_inference_protocol_wants_it(story: Path) -> None:
-    workspace = Workspace(story)
-    features = workspace.registry.models.get("late-arrival@5").signature.features
-    workspace.close()
-    body = request_body(features, {"carrier": "UA", "distance": "1400"})
-    inputs = {each["name"]: each for each in body["inputs"]}
-    assert inputs["carrier"] == {"name": "carrier", "shape": [1], "datatype": "BYTES", "data": ["UA"]}
-    assert inputs["distance"]["data"] == [1400.0]
-    assert inputs["temp"]["data"] == [None]
-
-
-class _Endpoint(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status = 200 if asked["inputs"] else 400
-        good = {"model_version": "5", "outputs": [{"name": "p", "data": [0.25]}]}
-        answer = good if status == 200 else {"error": "empty"}
-        content = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Tests are quiet."""
-
-
-def test_trying_an_endpoint_shows_its_answer_or_its_refusal() -> None:
-    server = HTTPServer(("127.0.0.1", 0), _Endpoint)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}/v2/models/m/infer"
-    try:
-        answer, milliseconds = ask_endpoint(url, {"inputs": [1]})
-        assert answer["outputs"][0]["data"] == [0.25]
-        assert milliseconds > 0
-        with pytest.raises(InvalidInput, match="empty"):
-            ask_endpoint(url, {"inputs": []})
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-    with pytest.raises(EnvironmentProblem):
-        ask_endpoint(url, {"inputs": [1]})
-    with pytest.raises(InvalidInput, match="not on this machine"):
-        ask_endpoint("http://192.0.2.1/", {})
 
 
 def test_a_challenger_is_called_worse_only_on_the_same_rows(story: Path) -> None:

@@ -39,7 +39,11 @@ class TabInfo(NamedTuple):
     target: str
 
 
-TABS: tuple[TabInfo, ...] = (TabInfo("try", QT_TRANSLATE_NOOP("ServingPage", "Try it"), "serving_try:TryTab"),)
+TABS: tuple[TabInfo, ...] = (
+    TabInfo("live", QT_TRANSLATE_NOOP("ServingPage", "Live"), "serving_live:LiveTab"),
+    TabInfo("try", QT_TRANSLATE_NOOP("ServingPage", "Try it"), "try_it:TryIt"),
+    TabInfo("snippets", QT_TRANSLATE_NOOP("ServingPage", "Code"), "serving_snippets:Snippets"),
+)
 
 
 class ServingPage(Page):
@@ -79,7 +83,7 @@ class ServingPage(Page):
         self.trouble.hide()
         self.head = EndpointHead(self.bridge)
         self.head.chosen.connect(self._on_chosen)
-        self.head.startRequested.connect(self._on_start)
+        self.head.startRequested.connect(self.start)
         self.head.stopRequested.connect(self._on_stop)
         self.head.restartRequested.connect(self._on_restart)
         self.tabs = PageTabs([self.tr(info.source) for info in TABS])
@@ -213,7 +217,8 @@ class ServingPage(Page):
         self.name = name
         self.show_model(self.model)
 
-    def _on_start(self) -> None:
+    def start(self) -> None:
+        """Start the endpoint that is shown."""
         name = self.name
         self.bridge.do(lambda workspace: workspace.start_serving(name), self.tr("{} is starting"))
 

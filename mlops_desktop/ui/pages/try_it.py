@@ -1,169 +1,237 @@
-"""A form that sends one row to an endpoint and shows its answer."""
+"""Try it: one row goes to the live endpoint, its answer shows beside it, and its true outcome can be sent back."""
 
 from __future__ import annotations
 
-import json
-import time
-import urllib.error
-import urllib.request
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout
 
-from mlops_desktop.core.errors import AppError, EnvironmentProblem, InvalidInput
-from mlops_desktop.core.models import Feature
-from mlops_desktop.ui.bridge import Bridge
-from mlops_desktop.ui.queries.serving import request_body
+from mlops_desktop.core.deployments import EndpointState
+from mlops_desktop.core.errors import AppError, NotFound
+from mlops_desktop.ui.pages.serving_tab import EndpointTab
+from mlops_desktop.ui.pages.try_it_answer import AnswerPanel
+from mlops_desktop.ui.pages.try_it_form import RowFields
+from mlops_desktop.ui.queries import gateway
+from mlops_desktop.ui.queries import rowforms as queries
+from mlops_desktop.ui.queries.gateway import Answered, Refused
+from mlops_desktop.ui.queries.rowforms import RowForm
+from mlops_desktop.ui.queries.serving import ServingRow
+from mlops_desktop.ui.queries.serving_live import LiveReading
 from mlops_desktop.ui.theme import fonts
 from mlops_desktop.ui.theme import tokens as t
+from mlops_desktop.ui.theme.tokens import Tone
+from mlops_desktop.ui.widgets.banner import Banner
 from mlops_desktop.ui.widgets.buttons import button
-from mlops_desktop.ui.widgets.labels import Label, caption
+from mlops_desktop.ui.widgets.card import Card
+from mlops_desktop.ui.widgets.labels import ElidedLabel
+from mlops_desktop.workspace import Workspace
 
-_TIMEOUT = 10.0
-
-
-def ask_endpoint(url: str, body: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    """The answer to one request and the milliseconds it took. Raises `EnvironmentProblem` or `InvalidInput`."""
-    if not url.startswith("http://127.0.0.1") and not url.startswith("http://localhost"):
-        raise InvalidInput(f"{url} is not on this machine.", hint="Use the endpoint's own address.")
-    request = urllib.request.Request(  # noqa: S310 - an address of this machine, checked above
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    started = time.perf_counter()
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
-            found = json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        raise InvalidInput(f"The endpoint refused the row: {_reason(error)}.", hint="Check the values.") from error
-    except (OSError, ValueError) as error:
-        raise EnvironmentProblem(
-            f"The endpoint did not answer ({error}).", hint="Look at its state above; start it if it is stopped."
-        ) from error
-    return found, (time.perf_counter() - started) * 1_000
+_ANSWER_WIDTH = 372
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read()).get("error", error.reason)).rstrip(".")
-    except (ValueError, AttributeError, OSError):
-        return str(error.reason)
+class TryIt(EndpointTab):
+    """A form made from the signature of the version in production, and the answer to what it sends."""
 
+    key = "try"
 
-class TryIt(QWidget):
-    """One field per feature, filled with a typical row.
+    def build(self) -> None:
+        self.is_sending = False
+        self._endpoint = ""
+        self._is_running = False
+        self._wanted: dict[str, Any] | None = None
+        self.trouble = Banner(Tone.CRITICAL, "", dismissible=False)
+        self.trouble.hide()
+        self.fields = RowFields()
+        self.fields.made.connect(self._on_made)
+        self.answer = AnswerPanel()
+        self.answer.labelGiven.connect(self._on_label)
+        self.answer.modelRequested.connect(lambda reference: self.page.openRequested.emit(f"models/{reference}"))
+        self.send = button(self.tr("Send"), "play", "primary", self.send_row)
+        self.send.setToolTip(self.tr("Send the row (Ctrl+Enter)"))
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(self.send.click)
+        self._lay_out()
 
-    Signals:
-        rowChanged: a value was edited.
-    """
+    def _lay_out(self) -> None:
+        self.examples = QHBoxLayout()
+        self.examples.setSpacing(t.SPACE_2)
+        for text, tip, act in (
+            (
+                self.tr("Typical row"),
+                self.tr("Medians and most frequent values of the training data"),
+                self.fill_typical,
+            ),
+            (self.tr("Random row"), self.tr("Any row of the training data"), self.fill_random),
+            (self.tr("Last request"), self.tr("The newest row in the prediction log"), self.fill_last),
+            (self.tr("Clear"), self.tr("Every value missing"), self.fill_empty),
+        ):
+            each = button(text, kind="quiet", on_click=act)
+            each.setToolTip(tip)
+            self.examples.addWidget(each)
+        self.why = ElidedLabel("", fonts.Type.CAPTION, secondary=True)
+        self.why.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.examples.addWidget(self.why, 1)
+        self.examples.addWidget(self.send)
+        self.card = Card(self.tr("Row"), " ")
+        self.card.add(self.fields, 1)
+        self.card.body.addLayout(self.examples)
+        side = Card(self.tr("Answer"))
+        side.setFixedWidth(_ANSWER_WIDTH)
+        side.add(self.answer, 1)
+        row = QHBoxLayout()
+        row.setSpacing(t.SPACE_4)
+        row.addWidget(self.card, 1)
+        row.addWidget(side)
+        self.column.addWidget(self.trouble)
+        self.column.addLayout(row, 1)
 
-    rowChanged = Signal()
+    # What is shown
 
-    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._bridge = bridge
-        self.url = ""
-        self.features: tuple[Feature, ...] = ()
-        self._fields: dict[str, QLineEdit | QComboBox] = {}
-        self._grid_holder = QWidget()
-        self._grid = QGridLayout(self._grid_holder)
-        self._grid.setContentsMargins(0, 0, t.SPACE_2, 0)
-        self._grid.setHorizontalSpacing(t.SPACE_4)
-        self._grid.setVerticalSpacing(t.SPACE_1)
-        area = QScrollArea()
-        self._area = area
-        area.setWidgetResizable(True)
-        area.setWidget(self._grid_holder)
-        area.viewport().setAutoFillBackground(False)
-        self._grid_holder.setAutoFillBackground(False)
-        self.send = button(self.tr("Send"), "play", "primary", self._on_send)
-        self.answer = Label(self.tr("The answer shows here."), secondary=True, wrap=True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(t.SPACE_2)
-        layout.addWidget(area, 20)
-        layout.addWidget(self.send)
-        layout.addWidget(self.answer)
-        layout.addStretch(1)
+    @property
+    def form(self) -> RowForm | None:
+        return self.fields.form
 
-    def set_signature(self, features: tuple[Feature, ...], example: dict[str, Any]) -> None:
-        """Make the fields; what was typed stays while the features are the same."""
-        if features == self.features:
-            return
-        self.features = features
-        while (item := self._grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
-        self._fields.clear()
-        for index, feature in enumerate(features):
-            row, column = divmod(index, 3)
-            cell = QWidget()
-            box = QVBoxLayout(cell)
-            box.setContentsMargins(0, 0, 0, 0)
-            box.setSpacing(2)
-            box.addWidget(caption(feature.name))
-            field = self._field(feature, example.get(feature.name))
-            box.addWidget(field)
-            self._fields[feature.name] = field
-            self._grid.addWidget(cell, row, column)
-        self._grid.setRowStretch(len(features) // 3 + 1, 1)
-        self._grid_holder.adjustSize()
-        self._area.setMaximumHeight(self._grid_holder.sizeHint().height() + t.SPACE_2)
+    @property
+    def is_settled(self) -> bool:
+        return self.form is not None and self.fields.is_made and not self.is_sending
 
-    def _field(self, feature: Feature, value: Any) -> QLineEdit | QComboBox:
-        field: QLineEdit | QComboBox
-        if feature.categories:
-            field = QComboBox()
-            field.addItems(list(feature.categories))
-            field.setCurrentText(str(value))
-            field.currentTextChanged.connect(lambda _text: self.rowChanged.emit())
+    @property
+    def endpoint(self) -> str:
+        return self.row.endpoint.name if self.row is not None else ""
+
+    @property
+    def is_serving(self) -> bool:
+        return self._is_running and self.row is not None and self.row.endpoint.state is EndpointState.SERVING
+
+    def show_endpoint(self, row: ServingRow) -> None:
+        super().show_endpoint(row)
+        if row.endpoint.name != self._endpoint:
+            self._endpoint = row.endpoint.name
+            self.answer.clear()
+        self._say_state()
+        if row.version is not None and (self.form is None or self.form.reference != row.version.reference):
+            query = partial(queries.row_form, reference=row.version.reference)
+            self.bridge.ask("serving form", query, self._show_form, self._on_trouble)
+
+    def show_live(self, reading: LiveReading) -> None:
+        if reading.engine.running != self._is_running:
+            self._is_running = reading.engine.running
+            self._say_state()
+
+    def _say_state(self) -> None:
+        """Why nothing can be sent now, where that is so."""
+        state = self.row.endpoint.state if self.row is not None else EndpointState.STOPPED
+        is_idle = state is EndpointState.SERVING and not self._is_running
+        why = self.tr("No engine runs.") if is_idle else self.tr("The endpoint is {}.").format(state.value)
+        self.why.setText("" if self.is_serving else why)
+        self._enable()
+
+    def _show_form(self, form: RowForm) -> None:
+        self.fields.set_form(form)
+        assert self.card.header is not None  # noqa: S101 - it has a title
+        note = self.tr("{n} inputs of {reference}; an empty field is a missing value")
+        self.card.header.set_note(note.format(n=len(form.inputs), reference=form.reference))
+        self._enable()
+
+    def _on_made(self) -> None:
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            self.fields.set_row(wanted)
+
+    def given(self) -> dict[str, Any]:
+        """The row of the form as it is sent; empty while there is no form."""
+        return self.fields.row()
+
+    def _enable(self) -> None:
+        self.send.setEnabled(self.is_serving and not self.is_sending and self.form is not None)
+
+    def _on_trouble(self, error: AppError) -> None:
+        self.trouble.set_message(Tone.CRITICAL, str(error))
+        self.trouble.show()
+
+    # Examples
+
+    def fill(self, row: dict[str, Any]) -> None:
+        """Take over a row, for example one of the log; at once, or as soon as the fields are there."""
+        if self.form is None or not self.fields.is_made:
+            self._wanted = row
         else:
-            field = QLineEdit("" if value is None else str(value))
-            field.textChanged.connect(lambda _text: self.rowChanged.emit())
-        field.setAccessibleName(feature.name)
-        field.setFont(fonts.font(fonts.Type.TABLE))
-        return field
+            self.fields.set_row(row)
 
-    def row(self) -> dict[str, Any]:
-        """What the fields hold, as text."""
-        return {
-            name: field.currentText() if isinstance(field, QComboBox) else field.text().strip()
-            for name, field in self._fields.items()
-        }
+    def fill_typical(self) -> None:
+        if self.form is not None:
+            self.fields.set_row(self.form.typical)
 
-    def body(self) -> dict[str, Any]:
-        """The request. Raises `InvalidInput` where a number is none."""
-        try:
-            return request_body(self.features, self.row())
-        except ValueError as error:
-            raise InvalidInput(f"A value is not a number: {error}.", hint="Write it as 12.5.") from error
+    def fill_random(self) -> None:
+        if self.form is not None:
+            query = partial(queries.random_row, form=self.form)
+            self.bridge.ask("serving example", query, self.fields.set_row, self._on_trouble)
 
-    def _on_send(self) -> None:
-        url = self.url
-        try:
-            body = self.body()
-        except AppError as error:
-            self._say(str(error))
+    def fill_last(self) -> None:
+        query = partial(_last_row, endpoint=self.endpoint)
+        self.bridge.ask("serving example", query, self.fields.set_row, self._on_trouble)
+
+    def fill_empty(self) -> None:
+        self.fields.set_row({})
+
+    # Sending
+
+    def send_row(self) -> None:
+        """Send the row to the endpoint as it serves now."""
+        if self.form is None or self.is_sending:
             return
-        self.send.setEnabled(False)
-        self._say(self.tr("Waiting for the answer…"))
-        self._bridge.ask("try it", lambda _workspace: ask_endpoint(url, body), self._on_answer, self._on_problem)
+        self.is_sending = True
+        self._enable()
+        self.trouble.hide()
+        self.fields.clear_problems()
+        self.answer.show_waiting()
+        query = partial(_predict, endpoint=self.endpoint, row=self.given())
+        self.bridge.ask("serving try", query, self._on_answer, self._on_refused)
 
-    def _on_answer(self, found: tuple[dict[str, Any], float]) -> None:
-        answer, milliseconds = found
-        self.send.setEnabled(True)
-        outputs = "\n".join(
-            f"{each.get('name')}: {', '.join(str(value) for value in each.get('data', [])[:4])}"
-            for each in answer.get("outputs", [])
+    def _on_answer(self, answer: Answered) -> None:
+        self.is_sending = False
+        self._enable()
+        if self.form is not None:
+            self.answer.show_answer(answer, self.form.signature)
+
+    def _on_refused(self, error: AppError) -> None:
+        self.is_sending = False
+        self._enable()
+        self.answer.back()
+        column = error.column if isinstance(error, Refused) else ""
+        if not (column and self.fields.show_problem(column, error.message)):
+            self._on_trouble(error)
+
+    def _on_label(self, label: str | float) -> None:
+        answer = self.answer.answer
+        if answer is None:
+            return
+        query = partial(_send_label, endpoint=self.endpoint, inference_id=answer.inference_id, label=label)
+        said = self.tr("{label} is recorded as the true outcome.").format(label=label)
+        self.bridge.ask(
+            "serving label",
+            query,
+            lambda _accepted: self.answer.say(Tone.OK, said),
+            lambda error: self.answer.say(Tone.CRITICAL, str(error)),
         )
-        version = answer.get("model_version", "")
-        text = self.tr("{outputs}\nanswered by version {version} in {ms} ms")
-        self._say(text.format(outputs=outputs or answer, version=version, ms=f"{milliseconds:.1f}"))
 
-    def _on_problem(self, error: AppError) -> None:
-        self.send.setEnabled(True)
-        self._say(str(error))
 
-    def _say(self, text: str) -> None:
-        self.answer.setText(text)
-        self.answer.setAccessibleName(text)
+def _predict(workspace: Workspace, endpoint: str, row: dict[str, Any]) -> Answered:
+    return gateway.predict(gateway.address_of(workspace, endpoint), row)
+
+
+def _send_label(workspace: Workspace, endpoint: str, inference_id: str, label: str | float) -> int:
+    return gateway.send_label(gateway.address_of(workspace, endpoint), inference_id, label)
+
+
+def _last_row(workspace: Workspace, endpoint: str) -> dict[str, Any]:
+    """The inputs of the newest answered row in the log. Raises `NotFound`."""
+    answered = [row.inputs for row in workspace.serving.tail(endpoint, last=20).rows if row.inputs]
+    if not answered:
+        raise NotFound(f"{endpoint} has answered nothing that is logged.", hint="Send it a row first.")
+    return answered[-1]

@@ -1,28 +1,23 @@
-"""Endpoints, where they are reached, and an example of a request."""
+"""Endpoints, and where they are reached."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-from mlops_desktop.core.datasets import ColumnProfile, ColumnType
 from mlops_desktop.core.deployments import Endpoint, Rollout
-from mlops_desktop.core.models import Feature, ModelVersion
-from mlops_desktop.data.versions.manifests import read_profile
+from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.pipelines.engine_state import EndpointTraffic
 from mlops_desktop.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class ServingRow:
-    """`example` holds a typical value per feature; `version` is what is in production."""
+    """`version` is what is in production."""
 
     endpoint: Endpoint
     version: ModelVersion | None
     rollout: Rollout | None
-    example: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -38,61 +33,10 @@ def serving(workspace: Workspace) -> Serving:
     for endpoint in registry.endpoints.all():
         alias = registry.models.alias(endpoint.model, "production")
         version = registry.models.get(f"{endpoint.model}@{alias.number}") if alias else None
-        example = example_of(workspace, version) if version else {}
-        rows.append(ServingRow(endpoint, version, registry.rollouts.running(endpoint.name), example))
+        rows.append(ServingRow(endpoint, version, registry.rollouts.running(endpoint.name)))
     served = {row.endpoint.model for row in rows}
     ready = [m for m in registry.models.names() if m not in served and registry.models.alias(m, "production")]
     return Serving(tuple(rows), tuple(ready))
-
-
-def example_of(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
-    """A typical row: the median or the most frequent value of each feature in the training data."""
-    registry = workspace.registry
-    data = registry.datasets.get(version.dataset_version)
-    profile = read_profile(registry, data)
-    columns = {column.name: column for column in profile.columns}
-    return {each.name: _typical(each, columns.get(each.name)) for each in version.signature.features}
-
-
-def _typical(feature: Feature, column: ColumnProfile | None) -> Any:
-    if feature.categories:
-        return feature.categories[0]
-    if column is None:
-        return 0
-    if column.type in (ColumnType.TEXT, ColumnType.BOOLEAN):
-        return column.top[0][0] if column.top else ""
-    middle = column.quantiles[len(column.quantiles) // 2] if column.quantiles else (column.mean or 0.0)
-    return round(middle) if column.type is ColumnType.INTEGER else round(float(middle), 4)
-
-
-def request_body(features: tuple[Feature, ...], row: dict[str, Any]) -> dict[str, Any]:
-    """One row as an Open Inference Protocol (V2) request."""
-    kinds = {ColumnType.TEXT: "BYTES", ColumnType.BOOLEAN: "BOOL", ColumnType.INTEGER: "INT64"}
-    inputs = [
-        {
-            "name": each.name,
-            "shape": [1],
-            "datatype": kinds.get(each.type, "FP64"),
-            "data": [_sent(each, row.get(each.name))],
-        }
-        for each in features
-    ]
-    return {"inputs": inputs}
-
-
-def _sent(feature: Feature, value: Any) -> Any:
-    if feature.type is ColumnType.TEXT:
-        return "" if value is None else str(value)
-    if value in (None, ""):
-        return None
-    if feature.type is ColumnType.BOOLEAN:
-        return str(value).lower() in ("true", "1", "yes")
-    return int(float(value)) if feature.type is ColumnType.INTEGER else float(value)
-
-
-def curl_snippet(url: str, body: dict[str, Any]) -> str:
-    """A command that can be pasted into a terminal."""
-    return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
 
 
 def base_url(endpoint: Endpoint, traffic: EndpointTraffic | None = None) -> str:
