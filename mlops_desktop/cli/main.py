@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from mlops_desktop import __version__
-from mlops_desktop.cli.output import Answer, as_json, note, say
+from mlops_desktop.cli.output import PRINTED, Answer, as_json, note, say
 from mlops_desktop.cli.parsing import asked_modules
 from mlops_desktop.core.errors import AppError, Cancelled
 
@@ -28,7 +28,9 @@ _MODULES = {
     "data": ("data",),
     "specs": ("spec",),
     "models": ("runs", "models", "promote", "rollback", "lineage", "export"),
-    "serving": ("serve", "alerts", "pipelines"),
+    "serving": ("serve",),
+    "alerts": ("alerts",),
+    "pipelines": ("pipelines",),
     "report": ("report", "card"),
     "journal": ("journal",),
 }
@@ -54,7 +56,7 @@ def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in asked_modules(_MODULES, words):
         module = import_module(f"mlops_desktop.cli.{name}")
-        if name == "data":
+        if name in ("data", "serving"):
             module.add_commands(commands, common, words[1:])
         else:
             module.add_commands(commands, common)
@@ -84,6 +86,8 @@ def main(argv: list[str]) -> int:
 
 def _answered(arguments: argparse.Namespace) -> int:
     answer: Answer = arguments.run(arguments)
+    if answer is PRINTED:
+        return 0
     if getattr(arguments, "json", False):
         say(as_json(answer.data))
     elif answer.text:

@@ -23,6 +23,10 @@ class Answer(Struct, frozen=True):
     code: int = 0
 
 
+PRINTED = Answer(None, "")
+"""The answer of a command that has printed as it went."""
+
+
 def say(text: str) -> None:
     """Print at once, also when the output goes to a pipe."""
     if sys.stdout is not None:

@@ -1,4 +1,4 @@
-"""What can be done with rollouts, in the window, on the command line and in notebooks: `workspace.serving`."""
+"""What can be done with endpoints and rollouts, from everywhere: `workspace.serving`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlops_desktop.core.deployments import Endpoint, Rollout, RolloutKind, RolloutState, WorkerRange
+from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, RolloutKind, RolloutState, WorkerRange
 from mlops_desktop.core.errors import Conflict, InvalidInput, NotFound
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.pipelines import PipelineRun
+from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.runs import RunState
 from mlops_desktop.governance import promotion
 from mlops_desktop.registry import Registry
 
 if TYPE_CHECKING:
+    from mlops_desktop.serving.config import ServingSpec
     from mlops_desktop.serving.log import LogPosition
     from mlops_desktop.serving.replay import ReplayReport
+    from mlops_desktop.serving.rolloutspec import RolloutSpec
     from mlops_desktop.serving.tail import Tail, Wanted
 
 _LOOK_BACK = 400
 
 
 class Serving:
-    """The verbs for rollouts. What is done by hand is on record with who did it and why."""
+    """The verbs for endpoints and rollouts. What is done by hand is on record with who did it and why."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -41,6 +44,26 @@ class Serving:
         """Rollouts, newest first; of one endpoint, where it is given."""
         found = self._registry.rollouts.all(limit=limit)
         return [rollout for rollout in found if endpoint in ("", rollout.endpoint)]
+
+    def wait_for(
+        self, endpoint: str, state: EndpointState, *, seconds: float = 60.0, progress: Progress = no_progress
+    ) -> Endpoint:
+        """The endpoint once the engine has brought it to a state; see `workspace/waiting.py`."""
+        from mlops_desktop.workspace.waiting import wait_for_endpoint
+
+        return wait_for_endpoint(self._registry, endpoint, state, seconds=seconds, progress=progress)
+
+    def limits(self, endpoint: str) -> ServingSpec:
+        """What holds for an endpoint now: its spec's limits, with the workers that were set by hand since."""
+        from mlops_desktop.pipelines.settings import serving_of
+
+        return serving_of(self._registry, self._registry.endpoints.get(endpoint))
+
+    def rollout_spec(self, rollout: Rollout) -> RolloutSpec:
+        """The rules that a rollout goes by."""
+        from mlops_desktop.pipelines.rollouts import spec_of
+
+        return spec_of(self._registry, rollout)
 
     def tail(
         self, endpoint: str, *, last: int = 100, after: LogPosition | None = None, wanted: Wanted | None = None
@@ -68,10 +91,10 @@ class Serving:
         It takes effect at once, and holds until a spec of the model is saved anew, or until `scale_by_spec`. Raises
         `InvalidInput` unless 0 <= minimum <= maximum <= 256, and maximum >= 1.
         """
-        from mlops_desktop.pipelines.settings import saved_spec, serving_of
+        from mlops_desktop.pipelines.settings import saved_spec
 
         found = self._registry.endpoints.get(endpoint)
-        now = serving_of(self._registry, found).autoscaler
+        now = self.limits(endpoint).autoscaler
         low = now.min_workers if minimum is None else minimum
         high = now.max_workers if maximum is None else maximum
         try:
@@ -130,10 +153,8 @@ class Serving:
 
     def advance(self, endpoint: str, *, reason: str) -> Rollout:
         """Go to the next step of the plan now. Raises `Conflict` at the last one."""
-        from mlops_desktop.pipelines.rollouts import spec_of
-
         rollout = self.rollout(endpoint)
-        spec, step = spec_of(self._registry, rollout), rollout.step + 1
+        spec, step = self.rollout_spec(rollout), rollout.step + 1
         if step > spec.last_step:
             raise Conflict("The rollout is at its last step.", hint="Promote the version, or set its weight.")
         now = self._registry.clock.now()
@@ -170,14 +191,23 @@ class Serving:
 
     def replayed(self, model_reference: str, endpoint: str = "") -> ReplayReport:
         """The newest finished replay of a version. Raises `NotFound`."""
-        from mlops_desktop.serving.replay import from_bytes
-
         reference = self._registry.models.get(model_reference).reference
         for run in self._registry.pipeline_runs.all(limit=_LOOK_BACK):
             is_of = run.pipeline == "replay" and run.parameters["reference"] == reference
             if is_of and run.state is RunState.SUCCEEDED and endpoint in ("", run.parameters["endpoint"]):
-                return from_bytes(self._registry.objects.read_bytes(run.steps[-1].output["report"]))
+                return self._report(run)
         raise NotFound(f"No replay of {reference} has finished.", hint="Start one, and wait for its run to end.")
+
+    def finished_replay(self, run: PipelineRun, progress: Progress = no_progress) -> ReplayReport:
+        """The report of a queued replay, once the engine has done it; raises `Conflict` where that does not happen."""
+        from mlops_desktop.workspace.waiting import wait_for_run
+
+        return self._report(wait_for_run(self._registry, run.id, progress))
+
+    def _report(self, run: PipelineRun) -> ReplayReport:
+        from mlops_desktop.serving.replay import from_bytes
+
+        return from_bytes(self._registry.objects.read_bytes(run.steps[-1].output["report"]))
 
 
 def _by_hand(reason: str) -> str:

@@ -10,8 +10,7 @@ from mlops_desktop.cli.parsing import Commands, add_command, add_group, open_wor
 from mlops_desktop.serving.tokens import Scope
 
 
-def add_token_commands(serve: Commands, common: argparse.ArgumentParser) -> None:
-    """The commands below `serve`."""
+def add_commands(serve: Commands, common: argparse.ArgumentParser) -> None:
     token = add_group(serve, "token", "tokens of the gateway's clients")
     create = add_command(token, common, "create", _create, "make a token and show it, this once")
     create.add_argument("name")
