@@ -102,7 +102,7 @@ rows["prediction"] = answer["predictions"]
 for name, values in answer["probabilities"].items():
     rows[f"probability_{name}"] = values
 rows["inference_id"] = answer["inference_ids"]
-print(rows)
+print(rows[["prediction", "inference_id"]])
 """)
 
 # Web.Contents sends a POST where it is given Content; it then takes no other credentials than "Anonymous", and the
@@ -221,10 +221,8 @@ def _text(text: str) -> str:
 
 
 def _python(row: dict[str, Any]) -> str:
-    lines = [
-        f"    {_text(name)}: {_text(value) if isinstance(value, str) else value!r},\n" for name, value in row.items()
-    ]
-    return "{\n" + "".join(lines) + "}"
+    values = {name: _text(value) if isinstance(value, str) else repr(value) for name, value in row.items()}
+    return "{\n" + "".join(f"    {_text(name)}: {value},\n" for name, value in values.items()) + "}"
 
 
 def _m(value: Any) -> str:
