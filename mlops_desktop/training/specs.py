@@ -30,7 +30,7 @@ OTHER_SECTIONS = ("business", "gate", "rollout", "monitoring", "retraining", "sc
 
 
 class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[model]`. `positive` is the target's value that a classifier gives the probability of."""
+    """`[model]`. `positive` is the target's value that a classifier of two classes gives the probability of."""
 
     name: ModelName
     task: Task

@@ -63,7 +63,9 @@ class ChampionFacts(QWidget):
             start, end = f"{version.train_start:%d %b}", f"{version.train_end:%d %b %Y}"
             trained = span.format(data=trained, start=start, end=end)
         facts.append((self.tr("Trained on"), trained))
-        if version.signature.classes:
+        if version.signature.is_multiclass:
+            facts.append((self.tr("Tells apart"), ", ".join(version.signature.classes)))
+        elif version.signature.classes:
             facts.append((self.tr("Says yes from"), self.tr("{p} upwards").format(p=fixed(version.threshold, 2))))
         return facts
 

@@ -15,7 +15,7 @@ from mlops_desktop.ui.queries.series import metric_label
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.datatable import DataTable
-from mlops_desktop.ui.widgets.figures import signed
+from mlops_desktop.ui.widgets.figures import fixed
 from mlops_desktop.ui.widgets.inspector import FactList, InspectorPanel
 from mlops_desktop.ui.widgets.labels import caption, section
 from mlops_desktop.ui.widgets.rollout import ModelCompare
@@ -173,13 +173,17 @@ class ModelsPage(Page):
         span = "–"
         if version.train_start and version.train_end:
             span = f"{version.train_start:%Y-%m-%d} to {version.train_end:%Y-%m-%d}"
-        return [
+        facts = [
             (self.tr("Trained on"), version.dataset_version),
             (self.tr("Training rows from"), span),
             (self.tr("ONNX export"), check.format(n=f"{parity.rows:,}", d=f"{parity.largest_difference:.1e}")),
-            (self.tr("Threshold"), signed(version.threshold, 2).lstrip("+")),
             (self.tr("Registered"), f"{version.created:%Y-%m-%d %H:%M}"),
         ]
+        if version.signature.is_multiclass:
+            return [*facts, (self.tr("Classes"), ", ".join(version.signature.classes))]
+        if version.signature.classes:
+            return [*facts, (self.tr("Threshold"), fixed(version.threshold, 2))]
+        return facts
 
 
 _RUNTIMES = {"onnx": "ONNX", "sklearn": "scikit-learn"}
