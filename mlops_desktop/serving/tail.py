@@ -86,7 +86,7 @@ class Wanted(Struct, frozen=True):
 
 
 ALL = Wanted()
-Classes = Callable[[int], tuple[str, ...]]
+Classes = Callable[[str, int], tuple[str, ...]]
 
 
 def tail(
@@ -99,10 +99,10 @@ def tail(
 ) -> Tail:
     """The last rows of an endpoint's folder, or those of them behind the position `after`.
 
-    At most `last` rows, and those within the last `MOST_BYTES` of the log. `classes` tells those of a version's
-    signature by its number; without it there are no probabilities.
+    At most `last` rows, and those within the last `MOST_BYTES` of the log. `classes` tells those of the
+    signature of a model's version; without it there are no probabilities.
     """
-    look = _Look(last, wanted, cache(classes or (lambda _: ())))
+    look = _Look(last, wanted, cache(classes or (lambda *_: ())))
     position = after or LogPosition()
     names = [stem for stem in stems(folder) if after is None or stem + SUFFIX >= after.segment]
     for stem in reversed(names):
@@ -171,7 +171,7 @@ class _Look:
             yield _row(record, 0)
             return
         unread = record.rows - len(record.predictions)
-        classes = self._classes(record.version)
+        classes = self._classes(record.model, record.version)
         for place, prediction in enumerate(record.predictions):
             row, score = unread + place, record.scores[place]
             entity = record.entity_ids[place] if record.entity_ids else None

@@ -75,12 +75,13 @@ class Serving:
         from mlops_desktop.pipelines.collect import spool_folder
         from mlops_desktop.serving.tail import ALL, tail
 
-        model = self._registry.endpoints.get(endpoint).model
+        def classes(model: str, version: int) -> tuple[str, ...]:
+            try:
+                return self._registry.models.get(f"{model}@{version}").signature.classes
+            except NotFound:
+                return ()  # another workspace's
 
-        def classes(version: int) -> tuple[str, ...]:
-            return self._registry.models.get(f"{model}@{version}").signature.classes
-
-        folder = spool_folder(self._registry, endpoint)
+        folder = spool_folder(self._registry, self._registry.endpoints.get(endpoint).name)
         return tail(folder, last=last, after=after, wanted=wanted or ALL, classes=classes)
 
     # Workers
