@@ -43,6 +43,9 @@ def run_bulk(job: BulkJob, predictor: Predictor, signature: Signature) -> JobRes
         return _run(job, predictor, signature)
     except HttpError as problem:
         return JobResult([], [], problem.message, [], BulkResult(problem.status))
+    except MemoryError:
+        text = "The request takes more memory than one may; send fewer rows at a time."
+        return JobResult([], [], text, [], BulkResult(413))
     except Exception as problem:
         traceback.print_exc()
         return JobResult([], [], f"The model failed: {type(problem).__name__}.")

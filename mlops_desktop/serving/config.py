@@ -12,6 +12,7 @@ from mlops_desktop.core.models import Runtime, Signature
 from mlops_desktop.serving.policies import LogSpec, SecuritySpec
 from mlops_desktop.serving.rules import InputRules
 
+_LEAST_REQUEST_MB = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -76,8 +77,9 @@ class ServingSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     At most `queue_limit` requests wait for each version; one that has waited for `queue_seconds` is answered with an
     error. A worker that has not come back after `request_seconds` is killed and replaced; so is, once it has answered,
-    one that has grown beyond `worker_memory_mb` (0 for no limit). `spare_workers` processes wait, started but without a
-    model, and shorten a cold start; all endpoints share them.
+    one that has grown beyond `worker_memory_mb` (0 for no limit), and a request that would make it twice as large, or a
+    gigabyte larger, is refused. `spare_workers` processes wait, started but without a model, and shorten a cold start;
+    all endpoints share them.
     """
 
     queue_limit: int = 1024
@@ -95,6 +97,11 @@ class ServingSpec(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("queue_limit, queue_seconds and request_seconds must be positive")
         if self.worker_memory_mb < 0 or not 0 <= self.spare_workers <= 16:
             raise ValueError("worker_memory_mb must not be negative, and spare_workers from 0 to 16")
+
+    @property
+    def request_bytes(self) -> int:
+        """How much memory one request may take, 0 for any: more than a leaking worker has when it is replaced."""
+        return max(2 * self.worker_memory_mb, _LEAST_REQUEST_MB) << 20 if self.worker_memory_mb else 0
 
 
 class Route(Struct, frozen=True):

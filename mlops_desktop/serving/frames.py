@@ -20,11 +20,12 @@ _LENGTH = struct.Struct("<I")
 
 
 class LoadRequest(Struct, frozen=True):
-    """Load this artifact, warm it up and probe it."""
+    """Load this artifact, warm it up and probe it. Requests may then take up to `request_bytes` (0 for any number)."""
 
     artifact: str
     runtime: Runtime
     signature: Signature
+    request_bytes: int = 0
 
 
 class Loaded(Struct, frozen=True):

@@ -15,6 +15,7 @@ import numpy as np
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.models import Signature
 from mlops_desktop.serving.frames import BatchReply, BulkJob, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
+from mlops_desktop.serving.gateway.memory import allow_more
 from mlops_desktop.serving.predictors import Predictor, load_predictor, predict, probe, result_of
 
 _PIPE_BYTES = 1 << 20  # tables of megabytes go through with fewer turns between the processes
@@ -85,6 +86,8 @@ def _load(sink: int, body: bytes) -> Served | None:
         traceback.print_exc()
         _send(sink, encode_frame(Loaded(f"{type(problem).__name__}: {problem}", 0.0)))
         return None
+    if request.request_bytes:
+        allow_more(request.request_bytes)
     _send(sink, encode_frame(Loaded("", (time.perf_counter() - started) * 1e3)))
     return Served(predictor, request.signature)
 

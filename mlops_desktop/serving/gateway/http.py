@@ -260,7 +260,7 @@ class HttpConnection(asyncio.Protocol):
             self._is_closing = True
             body = fault.body(self._incoming.target)
             self._transport.write(_head(fault.status, len(body), JSON, fault.headers, False) + body)
-            if self._transport.can_write_eof():
+            if self._transport.can_write_eof() and not self._is_ended:
                 self._transport.write_eof()  # what still comes is not read, but taken: else the answer would be lost
             else:
                 self._transport.close()

@@ -74,7 +74,7 @@ class VersionPool:
         self._counts_working = serving.autoscaler.metric == "concurrency"
         self._autoscaler = Autoscaler(serving.autoscaler, time.monotonic())
         self._decisions: deque[ScalingDecision] = deque(maxlen=DECISIONS_KEPT)
-        request = LoadRequest(version.artifact, version.runtime, version.signature)
+        request = LoadRequest(version.artifact, version.runtime, version.signature, serving.request_bytes)
         self._crew = Crew(label, request, serving, self, spares)
         self._working = 0
         self._expired = 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlops_desktop.serving.gateway.calls import (
     ARROW_TYPES,
@@ -21,6 +23,7 @@ from mlops_desktop.serving.gateway.calls import (
 )
 from mlops_desktop.serving.gateway.faults import HttpError
 
+MAX_COLUMNS = 20_000
 _ARROW_FILE_MAGIC = b"ARROW1"
 
 
@@ -34,6 +37,8 @@ def call_of_table(body: bytes | memoryview, form: Form) -> Call:
         table = _guarded("Parquet", lambda: _read_parquet(body))
     _check_names(table.column_names)
     check_rows(table.num_rows)
+    for column in table.columns:
+        _check_unpacked(column)
     entity_ids = None
     if form.ids:
         if form.ids not in table.column_names:
@@ -47,6 +52,8 @@ def _guarded(kind: str, read: Callable[[], pa.Table]) -> pa.Table:
     try:
         table = read()
         table.validate(full=True)
+    except MemoryError:
+        raise  # Arrow's is an ArrowException too
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, ValueError) as problem:
         text = str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
         raise HttpError(400, f"The body is no {kind} table that can be read: {text}") from None
@@ -54,9 +61,25 @@ def _guarded(kind: str, read: Callable[[], pa.Table]) -> pa.Table:
 
 
 def _check_names(names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise HttpError(400, f"The table has {len(names):,} columns; at most {MAX_COLUMNS:,} are taken.")
     if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(names).most_common(1)
         raise HttpError(400, f"Column '{twice}' is given twice.")
+
+
+def _check_unpacked(column: pa.ChunkedArray) -> None:
+    """Raise `HttpError` 413 for texts that a dictionary keeps small, but that readers of the log have in each row."""
+    for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+        texts = chunk.dictionary
+        if pa.types.is_string_view(texts.type):
+            texts = texts.cast(pa.string())
+        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+            continue
+        lengths = pc.binary_length(texts)
+        longest = pc.max(lengths).as_py() or 0
+        if longest * len(chunk) > LARGEST_BYTES and pc.sum(lengths.take(chunk.indices)).as_py() > LARGEST_BYTES:
+            raise HttpError(413, "The table is too large once it is unpacked; send fewer rows at a time.")
 
 
 def _read_csv(body: bytes | memoryview, features: tuple[str, ...]) -> pa.Table:
