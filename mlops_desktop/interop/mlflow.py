@@ -78,6 +78,7 @@ def _mlmodel(version: ModelVersion) -> str:
         "metadata:",
         f"  version: {_quoted(version.reference)}",
         f"  dataset_version: {_quoted(version.dataset_version)}",
+        f"  classes: {_quoted(json.dumps(version.signature.classes))}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -86,7 +87,7 @@ def _signature(signature: Signature) -> tuple[list[dict[str, object]], list[dict
     inputs: list[dict[str, object]] = [
         {"type": _TYPES[feature.type], "name": feature.name, "required": False} for feature in signature.features
     ]
-    output = "string" if signature.classes and not signature.classes[-1].lstrip("-").isdecimal() else "double"
+    output = "long" if signature.classes else "double"  # the original was fitted on the places of the classes
     return inputs, [{"type": output, "name": signature.target, "required": True}]
 
 

@@ -48,6 +48,9 @@ def test_the_signature_names_every_feature_with_its_type(exported: Path, registr
     features = registry.models.get(f"{ENDPOINT}@1").signature.features
     assert list(columns) == [feature.name for feature in features]
     assert columns["carrier"] == "string" and columns["delay"] == "double"
+    text = (exported / "MLmodel").read_text(encoding="utf-8")
+    assert """outputs: '[{"type": "long", "name": "late", "required": true}]'""" in text
+    assert """classes: '["0", "1"]'""" in text  # the answers are places in this list
 
 
 @pytest.mark.parametrize("load", [joblib.load, lambda path: pickle.loads(path.read_bytes())], ids=["joblib", "pickle"])
