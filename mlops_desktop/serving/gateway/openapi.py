@@ -26,8 +26,7 @@ _ERRORS = {
     "413": "The body is too large.",
     "415": "The body is of a type, or compressed in a way, that is not read here.",
     "500": "The model failed.",
-    "503": "No worker is available yet, or too many requests wait; see Retry-After.",
-    "507": "The prediction cannot be logged, as the disk is full.",
+    "503": "No worker is available yet, too many requests wait, or the disk is full; see Retry-After.",
 }
 
 
