@@ -212,7 +212,7 @@ class Delivery:
             supervisor.configure(config)
             if error := supervisor.wait_applied(_APPLY_SECONDS).error:
                 raise Conflict(error)
-            self._record_outcome(SupervisorState.RUNNING, "")
+            self._record_outcome(SupervisorState.RUNNING, "", config)
 
     def _has_other_access(self, config: GatewayConfig) -> bool:
         """Whether the gateway is to listen elsewhere, which a running one cannot."""
@@ -244,7 +244,7 @@ class Delivery:
             self._supervisor.set_clock(self._clock)
         outcome = self._supervisor.start(config)
         self._pid = outcome.pid
-        self._record_outcome(outcome.state, "")
+        self._record_outcome(outcome.state, "", config)
 
     def _stop(self) -> None:
         if self._supervisor is not None:
@@ -255,16 +255,23 @@ class Delivery:
         for endpoint in wanted:
             self._put(endpoint, EndpointState.FAILED, reason)
 
-    def _record_outcome(self, state: SupervisorState, reason: str) -> None:
+    def _record_outcome(self, state: SupervisorState, reason: str, config: GatewayConfig | None = None) -> None:
+        """Put on record what became of the endpoints of a configuration, by default of the one that is applied.
+
+        Others are left alone: what was asked for meanwhile is for the next look.
+        """
         shown = {
             SupervisorState.RUNNING: EndpointState.SERVING,
             SupervisorState.WAITING: EndpointState.STARTING,
             SupervisorState.FAILED: EndpointState.FAILED,
             SupervisorState.STOPPED: EndpointState.STOPPED,
         }[state]
-        for endpoint in self._registry.endpoints.all():
-            if endpoint.state in _WANTED:
-                self._put(endpoint, shown, reason)
+        known = config or self._config
+        names = {endpoint.name for endpoint in known.endpoints} if known else set()
+        with self._registry.transaction():
+            for endpoint in self._registry.endpoints.all():
+                if endpoint.name in names and endpoint.state in _WANTED and not self._is_to_move([endpoint]):
+                    self._put(endpoint, shown, reason)
 
     def _put(self, endpoint: Endpoint, state: EndpointState, reason: str) -> None:
         serving = state is EndpointState.SERVING and self._supervisor is not None

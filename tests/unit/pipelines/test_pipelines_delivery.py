@@ -15,7 +15,10 @@ from mlops_desktop.core.errors import InvalidInput, NotFound
 from mlops_desktop.core.events import describe
 from mlops_desktop.pipelines.delivery import Delivery
 from mlops_desktop.pipelines.settings import serving_of, settings_for
+from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.figures import PoolStats
+from mlops_desktop.serving.gateway.main import bind
+from mlops_desktop.serving.supervisor import Outcome, Supervisor
 from mlops_desktop.workspace import Workspace
 
 
@@ -99,3 +102,31 @@ def test_workers_are_set_within_limits_and_given_back_to_the_spec(workspace: Wor
     assert serving_of(registry, registry.endpoints.get(ENDPOINT)).autoscaler.max_workers == 1
     with pytest.raises(NotFound):
         serving.scale("unknown", maximum=2, reason="more")
+
+
+def test_what_is_asked_for_while_the_gateway_starts_is_not_lost(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another port, and another endpoint: neither is said to be served before it is."""
+    registry, start = workspace.registry, Supervisor.start
+    listener = bind(0)
+    port = listener.getsockname()[1]
+    listener.close()
+
+    def interrupted(self: Supervisor, config: GatewayConfig) -> Outcome:
+        outcome = start(self, config)
+        workspace.start_serving(ENDPOINT, ENDPOINT, port=port)
+        workspace.start_serving("other", ENDPOINT)
+        return outcome
+
+    delivery = Delivery(registry)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Supervisor, "start", interrupted)
+            delivery.reconcile(registry.clock.now(), time_moved=False)
+        asked = {endpoint.name: (endpoint.state, endpoint.port) for endpoint in registry.endpoints.all()}
+        assert asked == {ENDPOINT: (EndpointState.STARTING, port), "other": (EndpointState.STARTING, 0)}
+        delivery.reconcile(registry.clock.now(), time_moved=False)
+        assert {(e.state, e.port) for e in registry.endpoints.all()} == {(EndpointState.SERVING, port)}
+    finally:
+        delivery.end()
