@@ -101,7 +101,7 @@ def test_what_is_no_number_is_told_before_and_refused_by_name(tab: TryIt, qtbot:
     field.line.setText("1,5")
     assert "a number is expected" in field.note.text()
     sent(qtbot, tab)
-    assert "a number is expected, not text" in field.note.text()
+    assert "A number is expected, not text" in field.note.text()
 
 
 def test_an_empty_field_is_a_missing_value(tab: TryIt, folder: Path, qtbot: QtBot) -> None:
@@ -252,5 +252,5 @@ def test_every_focusable_widget_has_a_name(tab: TryIt) -> None:
     assert isinstance(stage, Stage)
     for field in tab.fields.fields.values():
         assert field.editor.accessibleName() == field.input.name
-    for widget in (tab.answer.choices, tab.answer.number, tab.answer.copy):
+    for widget in (tab.answer.choices, tab.answer.number, tab.answer.id.copy):
         assert widget.accessibleName()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.core.models import Signature, Task
+from mlops_desktop.ui.pages.base import at_left
 from mlops_desktop.ui.queries.gateway import Answered
 from mlops_desktop.ui.queries.rowforms import number_of
 from mlops_desktop.ui.theme import fonts
@@ -18,6 +18,7 @@ from mlops_desktop.ui.widgets.chips import StatusChip
 from mlops_desktop.ui.widgets.columnchart import figure
 from mlops_desktop.ui.widgets.emptystate import EmptyState
 from mlops_desktop.ui.widgets.figures import fixed
+from mlops_desktop.ui.widgets.idline import IdLine
 from mlops_desktop.ui.widgets.inspector import FactList
 from mlops_desktop.ui.widgets.labels import Label, caption
 from mlops_desktop.ui.widgets.probabilitybars import ProbabilityBars
@@ -58,15 +59,9 @@ class AnswerPanel(QWidget):
         head.addWidget(self.role)
         self.bars = ProbabilityBars()
         self.facts = FactList()
-        self.copy = button(self.tr("Copy id"), "copy", "quiet", self._on_copy)
-        self.copy.setAccessibleName(self.tr("Copy the inference id"))
+        self.id = IdLine()
         self.model = button("", "models", "quiet", self._on_model)
         self.model.setToolTip(self.tr("Open this version under Models"))
-        row = QHBoxLayout()
-        row.setSpacing(t.SPACE_2)
-        row.addWidget(self.copy)
-        row.addWidget(self.model)
-        row.addStretch(1)
         column = QVBoxLayout(self.shown)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(t.SPACE_2)
@@ -74,7 +69,8 @@ class AnswerPanel(QWidget):
         column.addLayout(head)
         column.addWidget(self.bars)
         column.addWidget(self.facts)
-        column.addLayout(row)
+        column.addWidget(self.id)
+        column.addWidget(at_left(self.model))
         column.addSpacing(t.SPACE_3)
         column.addLayout(self._make_label_row())
         self.said = Banner(Tone.OK, "", dismissible=False)
@@ -137,13 +133,9 @@ class AnswerPanel(QWidget):
         self.bars.setVisible(bool(answer.probabilities))
         milliseconds = self.tr("{ms} ms, there and back").format(ms=fixed(answer.milliseconds, 1))
         version = self.tr("version {n} of {model}").format(n=answer.version, model=answer.model)
-        facts = [
-            (self.tr("Answered by"), version),
-            (self.tr("Latency"), milliseconds),
-            (self.tr("Inference id"), answer.inference_id),
-        ]
-        self.facts.set_facts(facts)
-        self.model.setText(self.tr("Open v{}").format(answer.version))
+        self.facts.set_facts([(self.tr("Answered by"), version), (self.tr("Latency"), milliseconds)])
+        self.id.set_id(answer.inference_id)
+        self.model.setText(self.tr("Open model v{}").format(answer.version))
         if [self.choices.itemText(at) for at in range(self.choices.count())] != list(signature.classes):
             self.choices.clear()
             self.choices.addItems(list(signature.classes))
@@ -179,10 +171,6 @@ class AnswerPanel(QWidget):
         if (label := self.label()) is not None and self.answer is not None:
             self.send_label.setEnabled(False)
             self.labelGiven.emit(label)
-
-    def _on_copy(self) -> None:
-        if self.answer is not None:
-            QGuiApplication.clipboard().setText(self.answer.inference_id)
 
     def _on_model(self) -> None:
         if self.answer is not None:

@@ -207,7 +207,8 @@ class RowFields(QScrollArea):
         field = self.fields.get(column)
         if field is None:
             return False
-        field.set_error(message)
+        reason = message.partition(": ")[2] or message  # that it is this column shows
+        field.set_error(reason[:1].upper() + reason[1:])
         self.ensureWidgetVisible(field)
         field.editor.setFocus(Qt.FocusReason.OtherFocusReason)
         return True
