@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -21,10 +23,11 @@ from mlops_desktop.serving.log import CANARY, PINNED, PRIMARY, PredictionRecord,
 from mlops_desktop.serving.predictors import Predictor, predict, result_of
 
 MOST_SHOWN = 200
-"""Changed rows that a report holds; it always counts all."""
+"""Changed rows that a report holds, those that change most; it always counts all."""
 
 _ANSWERED = (PRIMARY, CANARY, PINNED)
 _WARM_UP = 5
+_BINS = 41
 
 
 class ChangedRow(Struct, frozen=True):
@@ -85,6 +88,8 @@ class ReplayReport(Struct, frozen=True):
     start: str
     end: str
     rows_shown: tuple[ChangedRow, ...]
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
 
     @property
     def share_changed(self) -> float:
@@ -111,6 +116,7 @@ def replay(
         if place % 50 == 0:
             progress(place / len(records), f"{place:,} of {len(records):,} requests")
         replayer.take(record)
+    edges, counts = _histogram(replayer.differences)
     moments = [record.moment.isoformat(timespec="seconds") for record in (*records[:1], *records[-1:])]
     return ReplayReport(
         endpoint=endpoint,
@@ -126,7 +132,9 @@ def replay(
         latency_after=Quantiles.of(replayer.millis),
         start=moments[0] if moments else "",
         end=moments[-1] if moments else "",
-        rows_shown=tuple(replayer.shown),
+        rows_shown=replayer.shown,
+        edges=edges,
+        counts=counts,
     )
 
 
@@ -149,7 +157,12 @@ class _Replayer:
         self.problem = ""
         self.differences: list[float] = []
         self.millis: list[float] = []
-        self.shown: list[ChangedRow] = []
+        self._largest: list[tuple[float, int, ChangedRow]] = []
+
+    @property
+    def shown(self) -> tuple[ChangedRow, ...]:
+        """The rows that change most, the largest change first, equal ones as they came."""
+        return tuple(row for _, _, row in sorted(self._largest, reverse=True))
 
     def take(self, record: PredictionRecord) -> None:
         try:
@@ -190,19 +203,30 @@ class _Replayer:
         if not _is_another(before, prediction):
             return
         self.changed += 1
-        if len(self.shown) < MOST_SHOWN:
-            self.shown.append(
-                ChangedRow(
-                    f"{record.id}/{row}",
-                    record.entity_ids[row] if record.entity_ids else "",
-                    record.version,
-                    record.scores[row],
-                    score,
-                    before,
-                    prediction,
-                    {name: values[row] for name, values in record.features.items()},
-                )
-            )
+        difference = abs(score - record.scores[row])
+        if len(self._largest) == MOST_SHOWN and difference <= self._largest[0][0]:
+            return
+        changed = ChangedRow(
+            f"{record.id}/{row}",
+            record.entity_ids[row] if record.entity_ids else "",
+            record.version,
+            record.scores[row],
+            score,
+            before,
+            prediction,
+            {name: values[row] for name, values in record.features.items()},
+        )
+        keep = heapq.heappush if len(self._largest) < MOST_SHOWN else heapq.heapreplace
+        keep(self._largest, (difference, -self.changed, changed))
+
+
+def _histogram(differences: Sequence[float]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Edges and counts of bins as wide as one another, as many below as above no difference."""
+    bound = max(map(abs, differences), default=0.0)
+    if not 0.0 < bound < math.inf:
+        return (), ()
+    counts, edges = np.histogram(differences, _BINS, (-bound, bound))
+    return tuple(edges.tolist()), tuple(counts.tolist())
 
 
 def _is_another(before: Any, after: Any) -> bool:

@@ -65,6 +65,23 @@ def test_a_report_counts_all_changes_and_shows_some() -> None:
     assert report.changed == MOST_SHOWN + 50 and len(report.rows_shown) == MOST_SHOWN
 
 
+def test_the_largest_changes_are_shown_first() -> None:
+    values = [0.2 + 0.3 * n / (MOST_SHOWN + 99) for n in range(MOST_SHOWN + 100)]
+    records = [answered(f"r{n}", value, predictions=["0"]) for n, value in enumerate(values)]
+    report = replay(records, Doubling(), VERSION, "late")
+    shown = [row.score_after - row.score_before for row in report.rows_shown]
+    assert shown == sorted(shown, reverse=True) and shown[0] == pytest.approx(0.5)
+    assert report.rows_shown[0].id == f"r{MOST_SHOWN + 99}/0" and len(shown) == MOST_SHOWN
+
+
+def test_differences_are_counted_around_none() -> None:
+    report = replay([answered("a", 0.1, 0.2, 0.3), answered("b", 0.5)], Doubling(), VERSION, "late")
+    assert sum(report.counts) == 4 and len(report.edges) == len(report.counts) + 1
+    assert report.edges[0] == pytest.approx(-0.5) and report.edges[-1] == pytest.approx(0.5)
+    assert sum(report.counts[: len(report.counts) // 2]) == 0  # all became more likely
+    assert replay([answered("a", 0.0)], Doubling(), VERSION, "late").counts == ()
+
+
 def test_nothing_logged_makes_an_empty_report() -> None:
     report = replay([], Doubling(), VERSION, "late")
     assert report.differences.n == 0 and report.share_changed == 0.0 and report.start == ""
