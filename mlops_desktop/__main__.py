@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -14,6 +15,8 @@ CHILDREN = {
     "agent": "mlops_desktop.pipelines.agent:main",
     "player": "mlops_desktop.pipelines.player_main:main",
 }
+# Imports make many objects and no garbage: with Python's thresholds a tenth of the start goes into looking for it.
+_GARBAGE_COLLECTION = (50_000, 20, 20)
 COMMAND_LINE = "mlops_desktop.cli.main:main"
 
 
@@ -28,6 +31,8 @@ def main() -> int:
 
         multiprocessing.freeze_support()
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by ONNX Runtime when it is imported
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own holds half as much again
+    gc.set_threshold(*_GARBAGE_COLLECTION)
     _give_silent_streams()
     arguments = sys.argv[1:]
     target = COMMAND_LINE

@@ -52,8 +52,12 @@ def _registers(hashes: Iterable[np.uint64] | Words) -> NDArray[np.uint8]:
     words = np.asarray(hashes, dtype=np.uint64)
     registers = np.zeros(_REGISTERS, dtype=np.uint8)
     # 53 bits of the rest fit a double exactly, whose exponent is the position of the leading one.
-    _, length = np.frexp(((words & _REST) >> np.uint64(1)).astype(np.float64))
-    np.maximum.at(registers, (words >> np.uint64(64 - _BITS)).astype(np.intp), (54 - length).astype(np.uint8))
+    rest = words & _REST
+    rest >>= np.uint64(1)
+    exponents = rest.view(np.int64).astype(np.float64).view(np.int64)
+    exponents >>= 52
+    ranks = np.minimum(1076 - exponents, 54)
+    np.maximum.at(registers, (words >> np.uint64(64 - _BITS)).view(np.intp), ranks.astype(np.uint8))
     return registers
 
 

@@ -30,8 +30,9 @@ class Histogram(Struct, array_like=True, frozen=True):
         return tuple(_edge(self.first + i, self.exponent) for i in range(len(self.counts) + 1))
 
 
-def histogram_of(ordered: NDArray[Any], *, whole: bool) -> Histogram:
-    """Of sorted finite values; `whole` keeps the bins of integers at least one wide."""
+def histogram_of(ordered: NDArray[Any], counts: NDArray[np.int64], *, whole: bool) -> Histogram:
+    """Of finite values in order, each of which comes so many times; `whole` keeps the bins of integers at least one
+    wide."""
     if not len(ordered):
         return Histogram()
     low, high = float(ordered[0]), float(ordered[-1])
@@ -40,9 +41,10 @@ def histogram_of(ordered: NDArray[Any], *, whole: bool) -> Histogram:
     exponent = max(exponent, 0 if whole or low == high else -1022)
     first, last = _bin(low, exponent), _bin(high, exponent)
     edges = np.ldexp(np.arange(first + 1, last + 1, dtype=np.float64), exponent)
-    below = np.searchsorted(ordered, edges, side="left")
-    counts = np.diff(np.concatenate([[0], below, [len(ordered)]]))
-    return merged_histogram([Histogram(exponent, first, tuple(counts.tolist()))])
+    before = np.concatenate([[0], np.cumsum(counts)])
+    below = before[np.searchsorted(ordered, edges, side="left")]
+    in_bins = np.diff(np.concatenate([[0], below, before[-1:]]))
+    return merged_histogram([Histogram(exponent, first, tuple(in_bins.tolist()))])
 
 
 def merged_histogram(parts: Sequence[Histogram]) -> Histogram:

@@ -23,19 +23,23 @@ class Moments(Struct, array_like=True, frozen=True):
     fourths: float | None = None
 
 
-def moments_of(finite: NDArray[np.float64]) -> Moments:
-    if not len(finite):
+def moments_of(finite: NDArray[np.float64], counts: NDArray[np.int64]) -> Moments:
+    """Of finite values, each of which comes so many times."""
+    n = int(counts.sum())
+    if not n:
         return Moments()
+    times = 1.0 if n == len(finite) else counts.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(finite.mean())
+        mean = float((finite * times).sum()) / n
         deviations = finite - mean
         squared = np.square(deviations)
-        squares = float(squared.sum())
-        cubes, fourths = (float(np.einsum("i,i", squared, other)) for other in (deviations, squared))
+        weighted = squared * times
+        squares = float(weighted.sum())
+        cubes, fourths = (float(np.einsum("i,i", weighted, other)) for other in (deviations, squared))
     if not math.isfinite(mean + squares):
         return Moments()
     are_finite = math.isfinite(cubes + fourths)
-    return Moments(len(finite), mean, squares, cubes if are_finite else None, fourths if are_finite else None)
+    return Moments(n, mean, squares, cubes if are_finite else None, fourths if are_finite else None)
 
 
 def merged_moments(parts: Sequence[Moments]) -> Moments:

@@ -9,6 +9,7 @@ has at most `KEPT_VALUES` different ones.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -57,7 +58,10 @@ _decoder = msgspec.msgpack.Decoder(Summary)
 
 
 def summary_of(table: pa.Table) -> Summary:
-    """One summary per column of a table in plain storage types, which should be no longer than a chunk."""
+    """One summary per column of a table in plain storage types, which should be no longer than a chunk.
+
+    Texts may be dictionary-encoded, where each entry of the dictionary is used.
+    """
     return tuple(_column(column, str(column.type)) for column in table.combine_chunks().columns)
 
 
@@ -78,58 +82,75 @@ def unpack(text: str) -> Summary:
 def _column(column: pa.ChunkedArray, storage: str) -> ColumnSummary:
     kind = checked_type(column.type)
     flat = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
-    present = flat.drop_null()
-    if kind is ColumnType.TEXT:
-        return _text(present, len(flat))
-    return _numeric(present, len(flat), kind, storage)
+    return _text(flat) if kind is ColumnType.TEXT else _numeric(flat, kind, storage)
 
 
-def _text(present: pa.Array, rows: int) -> ColumnSummary:
-    if not len(present):
+def _text(flat: pa.Array) -> ColumnSummary:
+    rows, missing = len(flat), flat.null_count
+    encoded = flat if pa.types.is_dictionary(flat.type) else flat.dictionary_encode()
+    if rows == missing:
         return ColumnSummary(ColumnType.TEXT, rows, rows)
-    encoded = present.dictionary_encode()
-    counts = np.bincount(numpy_values(encoded.indices), minlength=len(encoded.dictionary))
-    extremes = pc.min_max(encoded.dictionary).as_py()
+    different = encoded.dictionary
+    counts = np.bincount(numpy_values(encoded.indices.drop_null()), minlength=len(different))
+    extremes = pc.min_max(different).as_py()
     return ColumnSummary(
         ColumnType.TEXT,
         rows,
-        rows - len(present),
+        missing,
         low=_shortened(extremes["min"]),
         high=_shortened(extremes["max"]),
-        distinct=distinct_of(value_words(encoded.dictionary)),
+        distinct=distinct_of(value_words(different)),
         values=tuple(
-            (_shortened(encoded.dictionary[position].as_py()), int(counts[position])) for position in _frequent(counts)
+            (_shortened(different[at].as_py()), count) for at, count in _frequent(np.arange(len(counts)), counts)
         ),
     )
 
 
-def _numeric(present: pa.Array, rows: int, kind: ColumnType, storage: str) -> ColumnSummary:
-    ordered = np.sort(_native(present))
-    if kind is ColumnType.NUMBER:
-        ordered = ordered[: len(ordered) - int(np.isnan(ordered).sum())]  # NaN sorts last
-    if not len(ordered):
-        return ColumnSummary(kind, rows, rows)
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    counts = np.diff(np.append(starts, len(ordered)))
-    finite = _as_doubles(ordered, storage)
-    finite = finite[np.isfinite(finite)] if kind is ColumnType.NUMBER else finite
-    different = ordered[starts]
+def _numeric(flat: pa.Array, kind: ColumnType, storage: str) -> ColumnSummary:
+    different, counts = _counted(_native(flat.drop_null()))
+    if kind is ColumnType.NUMBER and len(different) and np.isnan(different[-1]):  # NaN sorts last
+        number = int(np.searchsorted(different, np.nan))
+        different, counts = different[:number], counts[:number]
+    if not len(different):
+        return ColumnSummary(kind, len(flat), len(flat))
+    finite, times = _finite(_as_doubles(different, storage), counts)
     extremes = different if kind is ColumnType.TIME else finite
     return ColumnSummary(
         kind,
-        rows,
-        rows - len(ordered),
+        len(flat),
+        len(flat) - int(counts.sum()),
         low=extremes[0].item() if len(extremes) else None,
         high=extremes[-1].item() if len(extremes) else None,
-        moments=moments_of(finite),
-        points=_points(finite).astype("<f8").tobytes(),
-        histogram=histogram_of(finite, whole=kind in (ColumnType.INTEGER, ColumnType.BOOLEAN)),
+        moments=moments_of(finite, times),
+        points=_points(finite, times).astype("<f8").tobytes(),
+        histogram=histogram_of(finite, times, whole=kind in (ColumnType.INTEGER, ColumnType.BOOLEAN)),
         distinct=distinct_of(finish(number_words(different))),
-        values=tuple(
-            (_said(different[position], kind, storage), int(counts[position])) for position in _frequent(counts)
-        ),
+        values=tuple((_said(value, kind, storage), count) for value, count in _frequent(different, counts)),
         stretches=stretches_of(different) if kind is ColumnType.TIME else Stretches(),
     )
+
+
+def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The different values, ascending, and how often each comes. Each NaN is one of its own."""
+    if np.all(values[1:] > values[:-1]):
+        return values, np.ones(len(values), dtype=np.int64)
+    if values.dtype.kind in "iu":
+        low, high = values.min(), values.max()
+        if int(high) - int(low) < len(values):
+            counts = np.bincount((values - low).astype(np.intp, copy=False))
+            found = np.flatnonzero(counts)
+            return found.astype(values.dtype) + low, counts[found]
+    ordered = np.sort(values)
+    is_last = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_last[:-1])
+    lasts = np.flatnonzero(is_last)
+    return ordered[lasts], np.diff(lasts, prepend=-1)
+
+
+def _finite(ordered: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Without the infinite ones, which are at the ends."""
+    start, end = int(ordered[0] == -np.inf), len(ordered) - int(ordered[-1] == np.inf)
+    return ordered[start:end], counts[start:end]
 
 
 def _native(present: pa.Array) -> NDArray[Any]:
@@ -153,18 +174,24 @@ def per_second(storage: str) -> float:
     return 1e9 if storage.startswith("timestamp[ns") else 1e6
 
 
-def _points(finite: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(finite) <= POINTS:
-        return finite
-    return finite[((np.arange(POINTS) + 0.5) / POINTS * len(finite)).astype(np.intp)]
+def _points(ordered: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    reached = np.cumsum(counts)
+    number = int(reached[-1]) if len(reached) else 0
+    if number <= POINTS:
+        return np.repeat(ordered, counts)
+    wanted = ((np.arange(POINTS) + 0.5) / POINTS * number).astype(np.intp)
+    return ordered[np.searchsorted(reached, wanted, side="right")]
 
 
-def _frequent(counts: NDArray[np.int64]) -> list[int]:
-    """Positions of the most frequent values; beyond `KEPT_VALUES` different ones those that repeat."""
-    if len(counts) <= KEPT_VALUES:
-        return list(range(len(counts)))
-    largest = np.argpartition(counts, -KEPT_VALUES)[-KEPT_VALUES:]
-    return [int(position) for position in np.sort(largest) if counts[position] > 1]
+def _frequent(different: NDArray[Any], counts: NDArray[np.int64]) -> Iterator[tuple[Any, int]]:
+    """The most frequent values with their counts; beyond `KEPT_VALUES` different ones those that repeat."""
+    if len(counts) > KEPT_VALUES:
+        if counts.max() == 1:
+            return iter(())
+        largest = np.sort(np.argpartition(counts, -KEPT_VALUES)[-KEPT_VALUES:])
+        largest = largest[counts[largest] > 1]
+        different, counts = different[largest], counts[largest]
+    return zip(different.tolist(), counts.tolist(), strict=True)
 
 
 def _said(value: Any, kind: ColumnType, storage: str) -> str:

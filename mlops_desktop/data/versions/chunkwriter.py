@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -15,10 +16,10 @@ from mlops_desktop.data.hashing import Words, content_hash, row_hashes
 from mlops_desktop.data.profiles.summary import Summary, summary_of
 from mlops_desktop.data.versions.chunking import BATCH_ROWS, Cut
 from mlops_desktop.data.versions.chunks import ObjectReader, stored_summary
-from mlops_desktop.data.versions.encoding import chunk_file
+from mlops_desktop.data.versions.encoding import chunk_file, with_dictionaries
 from mlops_desktop.data.versions.loose import put_rows
 from mlops_desktop.data.versions.pieces import PlacedChunk, Slice
-from mlops_desktop.data.versions.rowmatching import Positions, Run, match, run_starts, runs_of
+from mlops_desktop.data.versions.rowmatching import Positions, Run, is_scattered, match, run_starts, runs_of
 from mlops_desktop.registry import Registry
 
 # What a chunk made of slices may cost to read: their number, and the rows of their objects per row of it.
@@ -30,6 +31,7 @@ _LEAST_KEPT = 1 / 16
 _LONG_RUN = 1_024
 
 _CACHE_BYTES = 32 << 20
+_KNOWN_CHUNKS = 16
 
 
 class Fresh(NamedTuple):
@@ -64,22 +66,24 @@ class ChunkWriter:
         self._registry = registry
         self._known = known
         self._reader = ObjectReader(registry, limit=_CACHE_BYTES)
+        self._hashes = _ChunkHashes(self._reader)
         self._sound: dict[str, bool] = {}
 
     def write(self, cut: Cut, candidates: Sequence[PlacedChunk]) -> Draft:
         """Store a chunk, where `candidates` are earlier chunks that it may share rows with."""
-        table, last = cut.table, int(cut.hashes[-1])
+        table, last = cut.table.combine_chunks(), int(cut.hashes[-1])
         content_id = content_hash(table.schema, table.to_batches())
         before = self._known.get(content_id)
         if before is not None and self.is_sound(before):
             summary = stored_summary(self._registry, before) or summary_of(table)
             return Draft(content_id, before.rows, last, before.slices, summary, is_new=False)
-        summary = summary_of(table)
+        encoded = with_dictionaries(table)
+        summary = summary_of(encoded)
         pieced = self._pieced(cut, content_id, candidates)
         if pieced is not None:
             parts, short, long = pieced
             return Draft(content_id, table.num_rows, last, parts, summary, short=short, long=long)
-        stored, added = put_rows(self._registry, chunk_file(table, summary), table.num_rows)
+        stored, added = put_rows(self._registry, chunk_file(table, encoded, summary), table.num_rows)
         whole = Slice(stored, 0, table.num_rows)
         return Draft(content_id, table.num_rows, last, (whole,), summary, added, is_new=added > 0)
 
@@ -97,8 +101,13 @@ class ChunkWriter:
         self, cut: Cut, content_id: str, candidates: Sequence[PlacedChunk]
     ) -> tuple[tuple[Slice | Fresh, ...], pa.Table | None, pa.Table | None] | None:
         """The chunk as slices and new rows, or None where that does not pay or the hashes misled."""
-        earlier = _Earlier.read(self._reader, [chunk for chunk in candidates if self.is_sound(chunk)])
-        if earlier is None:
+        sound = [chunk for chunk in candidates if chunk.slices and self.is_sound(chunk)]
+        try:
+            hashes = [self._hashes.of(chunk) for chunk in sound]
+            if not sound or is_scattered(cut.hashes, [each.ascending for each in hashes]):
+                return None
+            earlier = _Earlier.read(self._reader, sound, np.concatenate([each.by_row for each in hashes]))
+        except (NotFound, Damaged):
             return None
         source = match(cut.hashes, earlier.hashes)
         kept = source >= 0
@@ -111,6 +120,35 @@ class ChunkWriter:
         return parts, _taken(cut.table, ~kept & ~is_long), _taken(cut.table, ~kept & is_long)
 
 
+class _RowHashes(NamedTuple):
+    """The hashes of the rows of a chunk, in the order of the rows and in ascending order."""
+
+    by_row: Words
+    ascending: Words
+
+
+class _ChunkHashes:
+    """Row hashes of earlier chunks. Several new chunks in a row are compared with the same ones."""
+
+    def __init__(self, reader: ObjectReader) -> None:
+        self._reader = reader
+        self._known: dict[str, _RowHashes] = {}
+        self._lock = threading.Lock()
+
+    def of(self, chunk: PlacedChunk) -> _RowHashes:
+        """Safe under threads, of which two may compute the same. Raises `NotFound` or `Damaged`."""
+        known = self._known.get(chunk.content_id)
+        if known is None:
+            batches = self._reader.chunk(chunk).to_batches(BATCH_ROWS)
+            by_row = np.concatenate([row_hashes(batch) for batch in batches])
+            known = _RowHashes(by_row, np.sort(by_row))
+            with self._lock:
+                self._known[chunk.content_id] = known
+                while len(self._known) > _KNOWN_CHUNKS:
+                    del self._known[next(iter(self._known))]
+        return known
+
+
 class _Earlier(NamedTuple):
     """Consecutive rows of earlier chunks. `ends` are where each of their slices ends among them."""
 
@@ -120,17 +158,11 @@ class _Earlier(NamedTuple):
     ends: NDArray[np.int64]
 
     @classmethod
-    def read(cls, reader: ObjectReader, chunks: Sequence[PlacedChunk]) -> _Earlier | None:
+    def read(cls, reader: ObjectReader, chunks: Sequence[PlacedChunk], hashes: Words) -> _Earlier:
+        """Raises `NotFound` or `Damaged`."""
         slices = [part for chunk in chunks for part in chunk.slices]
-        if not slices:
-            return None
-        try:
-            table = reader.slices(slices)
-        except (NotFound, Damaged):
-            return None
-        hashes = np.concatenate([row_hashes(batch) for batch in table.to_batches(BATCH_ROWS)])
         ends = np.array(list(accumulate(part.rows for part in slices)), dtype=np.int64)
-        return cls(table, hashes, slices, ends)
+        return cls(reader.slices(slices), hashes, slices, ends)
 
     def slices_of(self, start: int, rows: int) -> list[Slice]:
         """Where rows `start` to `start + rows` are stored."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,19 +26,24 @@ _KEY_ENCODINGS = {
 }
 
 
-def chunk_file(table: pa.Table, summary: Summary) -> bytes:
-    """A chunk on its own, with the summary of its columns in the footer where it is small beside the rows."""
-    return _file(table, summary, {"": summary}, statistics=True)
+def with_dictionaries(table: pa.Table) -> pa.Table:
+    """The table with its columns of texts dictionary-encoded: once, for summing them up and for writing them."""
+    columns = [column.dictionary_encode() if pa.types.is_string(column.type) else column for column in table.columns]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def chunk_file(table: pa.Table, encoded: pa.Table, summary: Summary) -> bytes:
+    """A chunk on its own, with the summary of its columns in the footer where it is small beside the rows.
+
+    `encoded` is the table `with_dictionaries`.
+    """
+    return _file(table, encoded, summary, {"": summary})
 
 
 def rows_file(table: pa.Table, summaries: dict[str, Summary]) -> bytes:
-    """Rows that several chunks take slices of. `summaries` are of chunks that end in it, by content id.
-
-    Of statistics only those of times are kept, by which spans of time are read.
-    """
-    few = table.num_rows < _FEW_ROWS
-    times = [field.name for field in table.schema if checked_type(field.type) is ColumnType.TIME]
-    return _file(table, None if few else summary_of(table), summaries, statistics=times or False)
+    """Rows that several chunks take slices of. `summaries` are of chunks that end in it, by content id."""
+    encoded = with_dictionaries(table)
+    return _file(table, encoded, None if table.num_rows < _FEW_ROWS else summary_of(encoded), summaries)
 
 
 def summary_key(content_id: str) -> str:
@@ -43,28 +51,35 @@ def summary_key(content_id: str) -> str:
     return f"{SUMMARY_KEY}.{content_id}" if content_id else SUMMARY_KEY
 
 
-def _file(
-    table: pa.Table, columns: Summary | None, summaries: dict[str, Summary], *, statistics: bool | list[str]
-) -> bytes:
+def _file(table: pa.Table, encoded: pa.Table, columns: Summary | None, summaries: dict[str, Summary]) -> bytes:
     sink = pa.BufferOutputStream()
     repeating, encodings = _encodings(table.schema, columns) if columns else ([], {})
+    chosen = [encoded.column(at) if name in repeating else column for at, (name, column) in enumerate(_columns(table))]
+    written = pa.Table.from_arrays(chosen, names=table.column_names)
     with pq.ParquetWriter(
         sink,
-        table.schema,
+        written.schema,
         version="2.6",
         compression="zstd",
         compression_level=_COMPRESSION_LEVEL,
         use_dictionary=repeating or False,
         column_encoding=encodings or None,
-        write_statistics=statistics,
+        # By those of times spans of time are read; others would cost more than they are worth.
+        write_statistics=[field.name for field in table.schema if checked_type(field.type) is ColumnType.TIME] or False,
+        store_schema=False,
     ) as writer:
-        writer.write_table(table, row_group_size=max(table.num_rows, 1))
+        writer.write_table(written, row_group_size=max(table.num_rows, 1))
+        writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(table.schema.serialize()).decode()})
         for content_id, summary in summaries.items():
             rows = summary[0].rows
             packed = pack(summary) if rows >= _FEW_ROWS else ""
             if packed and len(packed) <= _SUMMARY_SHARE * sink.tell() * rows / max(table.num_rows, 1):
                 writer.add_key_value_metadata({summary_key(content_id): packed})
     return bytes(sink.getvalue())
+
+
+def _columns(table: pa.Table) -> Iterable[tuple[str, pa.ChunkedArray]]:
+    return zip(table.column_names, table.columns, strict=True)
 
 
 def _encodings(schema: pa.Schema, summary: Summary) -> tuple[list[str], dict[str, str]]:

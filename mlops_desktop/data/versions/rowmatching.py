@@ -6,6 +6,7 @@ equal rows beside it are taken too, so that repeated rows are matched in runs. A
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from mlops_desktop.data.hashing import Words
 
 Positions = NDArray[np.int64]
+
+# What is looked at to tell whether rows are worth matching: so many windows of so many rows.
+_WINDOWS = 64
+_WINDOW = 16
 
 
 class Run(NamedTuple):
@@ -34,6 +39,22 @@ def match(new: Words, old: Words) -> Positions:
     middle = _anchored(new[head : len(new) - tail], old[head : len(old) - tail])
     found[head : len(new) - tail] = np.where(middle >= 0, middle + head, -1)
     return found
+
+
+def is_scattered(new: Words, old: Sequence[Words]) -> bool:
+    """Whether equal and other rows alternate so often that no slices come of it, told by a sample of the new rows.
+
+    `old` are parts of the earlier side, each in ascending order.
+    """
+    if len(new) < _WINDOWS * _WINDOW:
+        return False
+    starts = np.linspace(0, len(new) - _WINDOW, _WINDOWS).astype(np.intp)
+    sample = new[starts[:, None] + np.arange(_WINDOW)]
+    is_old = np.zeros(sample.shape, dtype=np.bool_)
+    for part in old:
+        is_old |= part[np.minimum(np.searchsorted(part, sample), len(part) - 1)] == sample
+    is_mixed = is_old.any(axis=1) & ~is_old.all(axis=1)
+    return int(is_mixed.sum()) > _WINDOWS // 2 or not is_old.any()
 
 
 def run_starts(source: Positions) -> Positions:

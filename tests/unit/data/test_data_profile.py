@@ -117,7 +117,12 @@ def test_the_time_column_must_be_one():
 @given(finite, st.integers(1, 199))
 def test_histograms_merge_without_loss(values: list[float], at: int):
     one, other = np.sort(values[:at]), np.sort(values[at:])
-    merged = merged_histogram([histogram_of(one, whole=False), histogram_of(other, whole=False)])
+    merged = merged_histogram(
+        [
+            histogram_of(one, np.ones(len(one), int), whole=False),
+            histogram_of(other, np.ones(len(other), int), whole=False),
+        ]
+    )
     assert 1 <= len(merged.counts) <= MAX_BINS
     below = np.searchsorted(np.sort(values), merged.edges[1:-1], side="left")
     assert merged.counts == tuple(np.diff([0, *below, len(values)]))
