@@ -1,6 +1,7 @@
 """Brings running rollouts on: looks at what both versions did, and promotes, rolls back, holds, or goes on.
 
-The statistics are read on from the prediction log, and rebuilt from it after a restart.
+The statistics are read on from the prediction log. They are kept beside it, so that a new engine goes on where the last
+one was; while much is still to be read, a rollout may be rolled back by what is known, and nothing else is decided.
 """
 
 from __future__ import annotations
@@ -34,28 +35,43 @@ class RolloutKeeper:
         self._registry = registry
         self._readers: dict[str, RolloutReader] = {}
 
+    def save(self) -> None:
+        """Keep what is known about running rollouts for the next engine."""
+        for reader in self._readers.values():
+            reader.save()
+
     def bring_on(self, now: datetime, crash_loops: Mapping[tuple[str, int], str] = MappingProxyType({})) -> None:
         """Look at each running rollout once. `crash_loops` says, by endpoint and version, whose workers keep ending."""
         running = [found for e in self._registry.endpoints.all() if (found := self._registry.rollouts.running(e.name))]
         for rollout in running:
             self._bring_on(rollout, now, crash_loops.get((rollout.endpoint, rollout.canary), ""))
         kept = {rollout.id for rollout in running}
-        self._readers = {id: reader for id, reader in self._readers.items() if id in kept}
+        for id in self._readers.keys() - kept:
+            self._readers.pop(id).forget()
 
     def _bring_on(self, rollout: Rollout, now: datetime, crash_loop: str) -> None:
         if self._has_lost_its_primary(rollout):
             return
         spec = spec_of(self._registry, rollout)
         reader = self._reader(rollout, spec)
-        reader.update()
+        is_up_to_date = self._read_on(reader)
         step = min(rollout.step, spec.last_step)
         at_step = now - (rollout.step_since or rollout.started)
         judgement = judge(spec, reader.figures, Progressed(step, now - rollout.started, at_step, crash_loop))
+        if not is_up_to_date and judgement.outcome is not Outcome.ROLLBACK:
+            return
         looked = msgspec.structs.replace(rollout, guardrails=_known(judgement), reason=judgement.reason)
         try:
             self._act(looked, judgement, spec)
         except Conflict:
             return  # somebody else decided meanwhile: the next look sees it
+
+    def _read_on(self, reader: RolloutReader) -> bool:
+        """Read some of the log, or all of it in a replay, whose time waits; True when nothing is left."""
+        is_up_to_date = reader.update()
+        while self._registry.is_replay and not is_up_to_date:
+            is_up_to_date = reader.update()
+        return is_up_to_date
 
     def _has_lost_its_primary(self, rollout: Rollout) -> bool:
         """End a rollout whose comparison has become void, because production was moved meanwhile."""
@@ -113,6 +129,7 @@ class RolloutKeeper:
                 rollout.canary,
                 rollout.started,
                 costs=costs,
+                name=rollout.id,
             )
             self._readers[rollout.id] = reader
         return reader

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from msgspec import Struct, field
 
 from mlops_desktop.core.deployments import Guardrail
 from mlops_desktop.serving.blocks import RateBlocks, SlowBlocks
+from mlops_desktop.serving.error_run import ErrorRun
 from mlops_desktop.serving.quality import RankCounts, ScoreCounts
 from mlops_desktop.serving.rolloutspec import GuardrailName, RolloutSpec
 from mlops_desktop.serving.sequential import Moments, mean_difference, mixture_radius
@@ -19,6 +21,8 @@ _CERTAIN = 1.6449
 _BY_CHANCE = 2.0
 """Standard errors of a difference of rates that are no reason not to go on."""
 
+_SMALLEST_RISE = 0.002
+
 
 class RolloutStats(Struct):
     """Sufficient statistics of one version alone."""
@@ -27,8 +31,6 @@ class RolloutStats(Struct):
     requests: int = 0
     rows: int = 0
     errors: int = 0
-    error_run: int = 0
-    longest_error_run: int = 0
     schema_mismatches: int = 0
     loss: Moments = field(default_factory=Moments)
     cost: Moments = field(default_factory=Moments)
@@ -45,35 +47,46 @@ class RolloutStats(Struct):
     def note_success(self, rows: int) -> None:
         self.requests += 1
         self.rows += rows
-        self.error_run = 0
 
     def note_error(self) -> None:
         self.requests += 1
         self.errors += 1
-        self.error_run += 1
-        self.longest_error_run = max(self.longest_error_run, self.error_run)
 
 
-class Contrast:
-    """What is counted about both versions together, request by request.
+class Contrast(Struct):
+    """What is counted about both versions together, in the order of the requests.
 
     `paired_loss` and `paired_cost` are sums of the candidate's minus the primary's on the same rows, where a shadow has
     both; the difference of means of separate requests is wider by what the rows themselves differ in.
     """
 
-    __slots__ = ("errors", "latency", "paired_cost", "paired_loss")
+    errors: RateBlocks
+    latency: SlowBlocks
+    in_a_row: ErrorRun = field(default_factory=ErrorRun)
+    paired_loss: Moments = field(default_factory=Moments)
+    paired_cost: Moments = field(default_factory=Moments)
 
-    def __init__(self, spec: RolloutSpec) -> None:
-        self.errors = RateBlocks()
-        self.latency = SlowBlocks(spec.latency_quantile, spec.latency_factor, spec.latency_floor_ms * 1000)
-        self.paired_loss = Moments()
-        self.paired_cost = Moments()
+    @classmethod
+    def by(cls, spec: RolloutSpec) -> Contrast:
+        """The empty one of a spec: a rise of twice the margin is the smallest that is worth finding."""
+        latency = SlowBlocks(
+            spec.latency_quantile,
+            spec.latency_factor,
+            spec.latency_floor_ms * 1000,
+            RateBlocks(_worth_finding(spec.latency_margin)),
+        )
+        return cls(RateBlocks(_worth_finding(spec.error_margin)), latency)
 
-    def note(self, total_us: float, *, is_canary: bool, is_error: bool, is_cold: bool = False) -> None:
-        """Count one request; errors and cold starts say nothing about latency."""
-        self.errors.add(is_canary=is_canary, is_event=is_error)
-        if not is_error and not is_cold:
-            self.latency.add(total_us, is_canary=is_canary)
+    def add(self, total_us: np.ndarray, is_canary: np.ndarray, is_error: np.ndarray, is_cold: np.ndarray) -> None:
+        """Count n requests, arrays of shape (n,); errors and cold starts say nothing about latency."""
+        self.in_a_row.add(is_canary, is_error, (self.errors.trials, self.errors.events))
+        self.errors.add(is_canary, is_error)
+        is_timed = ~is_error & ~is_cold
+        self.latency.add(total_us[is_timed], is_canary[is_timed])
+
+
+def _worth_finding(margin: float) -> float:
+    return min(0.5, max(2 * margin, _SMALLEST_RISE))
 
 
 class Figures(Struct):

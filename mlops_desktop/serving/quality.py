@@ -5,28 +5,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from msgspec import Struct, field
 
 _BINS = 1000
 
 
-class RankCounts:
-    """Scores in [0, 1] of labelled rows by their class; a label may be taken back."""
+class RankCounts(Struct):
+    """Scores in [0, 1] of labelled rows by their class (0 or 1), shape (2, bins); a label may be taken back."""
 
-    __slots__ = ("_counts",)
-
-    def __init__(self) -> None:
-        self._counts = np.zeros((2, _BINS))
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((2, _BINS)))
 
     def add(self, score: float, label: float, sign: int = 1) -> None:
         """Count a row of label 0 or 1, or take it back with sign -1."""
-        self._counts[int(label > 0), min(_BINS - 1, max(0, int(score * _BINS)))] += sign
+        self.counts[int(label > 0), min(_BINS - 1, max(0, int(score * _BINS)))] += sign
 
     def auc(self) -> tuple[float, float]:
         """Area under the ROC curve and its variance; NaN and infinite under two rows of either class.
 
         The variance is that of DeLong, DeLong and Clarke-Pearson 1988; scores in one of a thousand bins count as equal.
         """
-        negatives, positives = self._counts
+        negatives, positives = self.counts
         n, m = negatives.sum(), positives.sum()
         if min(n, m) < 2:
             return math.nan, math.inf
@@ -38,19 +36,17 @@ class RankCounts:
         return area, float(among_positives / m + among_negatives / n)
 
 
-class ScoreCounts:
+class ScoreCounts(Struct):
     """How the first scores of requests are distributed, to two significant digits."""
 
-    __slots__ = ("_counts", "requests")
+    counts: dict[float, int] = field(default_factory=dict)
+    requests: int = 0
 
-    def __init__(self) -> None:
-        self._counts: dict[float, int] = {}
-        self.requests = 0
-
-    def add(self, score: float) -> None:
+    def add(self, score: float, requests: int = 1) -> None:
+        """Count so many requests with this first score."""
         rounded = float(f"{score:.1e}")
-        self._counts[rounded] = self._counts.get(rounded, 0) + 1
-        self.requests += 1
+        self.counts[rounded] = self.counts.get(rounded, 0) + requests
+        self.requests += requests
 
     def distance(self, other: ScoreCounts, alpha: float) -> tuple[float, float, float]:
         """Kolmogorov's distance of both distributions, and a confidence sequence of it.
@@ -62,9 +58,9 @@ class ScoreCounts:
         if not self.requests or not other.requests:
             return math.nan, 0.0, 1.0
         ours = theirs = largest = 0.0
-        for value in sorted(self._counts.keys() | other._counts.keys()):
-            ours += self._counts.get(value, 0) / self.requests
-            theirs += other._counts.get(value, 0) / other.requests
+        for value in sorted(self.counts.keys() | other.counts.keys()):
+            ours += self.counts.get(value, 0) / self.requests
+            theirs += other.counts.get(value, 0) / other.requests
             largest = max(largest, abs(ours - theirs))
         radius = _radius(self.requests, alpha / 2) + _radius(other.requests, alpha / 2)
         return largest, max(0.0, largest - radius), min(1.0, largest + radius)

@@ -2,15 +2,16 @@
 
 Rules, in this order:
 
-1. Hard trips need no statistics: workers that keep crashing, too many errors of the canary in a row, or requests that
-   fit the primary's signature but not the canary's.
+1. Hard trips need no labels and no time: workers that keep crashing, more errors of the canary in a row than the
+   primary's own rate of errors can make, or requests that fit the primary's signature but not the canary's.
 2. Roll back as soon as, by an anytime-valid interval, the canary is worse than the primary.
 3. Promote (or go to the next step) when the step is baked, enough rows of both versions have labels, and every
    guardrail passes: not shown to be worse, and close enough by its estimate.
 4. Hold when the time is over without either.
 
 A shadow is judged alike, but answers nobody: where a canary would be promoted it is held, for a person to go on. An
-A/B test is only measured: hard trips apart it runs for its whole time, and ends held, with its figures.
+A/B test is only measured: hard trips apart it runs until enough labels are in and each guardrail is decided, or its
+time is over, and ends held, with its figures.
 
 Each version is judged by its own figures. Alpha is split over the guardrails, so a canary as good as its primary is
 rolled back by statistics with a probability of at most alpha, however often this is asked.
@@ -25,7 +26,7 @@ from msgspec import Struct
 
 from mlops_desktop.core.deployments import Guardrail, RolloutKind
 from mlops_desktop.core.errors import InvalidInput
-from mlops_desktop.serving.guardrails import Figures, RolloutStats
+from mlops_desktop.serving.guardrails import Figures
 from mlops_desktop.serving.rolloutspec import RolloutSpec
 
 
@@ -62,10 +63,11 @@ def judge(spec: RolloutSpec, figures: Figures, so_far: Progressed) -> Judgement:
     is_enough = _is_enough(spec, figures, step)
     guardrails = tuple(figures.guardrails(spec, is_enough))
     is_over = so_far.elapsed >= spec.max_duration
-    if trip := _hard_trip(spec, figures.canary, so_far):
+    if trip := _hard_trip(spec, figures, so_far):
         return Judgement(Outcome.ROLLBACK, guardrails, trip, step)
     if spec.kind is RolloutKind.AB:
-        return _measured(guardrails, spec, is_over)
+        is_decided = is_enough and all(guardrail.verdict != "undecided" for guardrail in guardrails)
+        return _measured(spec, figures, guardrails, is_over, is_decided and so_far.at_step >= spec.bake_time)
     failed = [guardrail for guardrail in guardrails if guardrail.verdict == "fail"]
     if failed:
         return Judgement(Outcome.ROLLBACK, guardrails, _worse(failed[0]), step)
@@ -87,9 +89,16 @@ def _passed(spec: RolloutSpec, figures: Figures, guardrails: tuple[Guardrail, ..
     return Judgement(Outcome.PROMOTE, guardrails, reason, step)
 
 
-def _measured(guardrails: tuple[Guardrail, ...], spec: RolloutSpec, is_over: bool) -> Judgement:
+def _measured(
+    spec: RolloutSpec, figures: Figures, guardrails: tuple[Guardrail, ...], is_over: bool, is_decided: bool
+) -> Judgement:
     """An A/B test: the differences with their intervals, and no consequence."""
     told = "; ".join(f"{g.name} {g.difference:+.4g} ({g.low:+.4g} to {g.high:+.4g})" for g in guardrails)
+    if is_decided:
+        worse = ", ".join(guardrail.name for guardrail in guardrails if guardrail.verdict == "fail")
+        verdict = f"worse in {worse}" if worse else "not worse beyond the margins"
+        reason = f"Decided on {figures.canary.labelled:,} labelled rows, {verdict}: {told}"
+        return Judgement(Outcome.HOLD, guardrails, reason, 0)
     if not is_over:
         return Judgement(Outcome.CONTINUE, guardrails, "Measured only", 0)
     return Judgement(Outcome.HOLD, guardrails, f"Measured for {spec.max_days:g} days: {told}", 0)
@@ -105,11 +114,12 @@ def _is_enough(spec: RolloutSpec, figures: Figures, step: int) -> bool:
     return all(stats.labelled >= wanted and stats.requests >= spec.min_requests for stats in both)
 
 
-def _hard_trip(spec: RolloutSpec, canary: RolloutStats, so_far: Progressed) -> str:
+def _hard_trip(spec: RolloutSpec, figures: Figures, so_far: Progressed) -> str:
+    canary = figures.canary
     if so_far.crash_loop:
         return f"The canary's workers keep ending: {so_far.crash_loop}"
-    if canary.longest_error_run >= spec.max_errors_in_row:
-        return f"The canary failed {canary.longest_error_run} times in a row"
+    if figures.contrast.in_a_row.longest >= spec.max_errors_in_row:
+        return f"The canary failed {figures.contrast.in_a_row.longest} times in a row, and the primary did not"
     if canary.schema_mismatches > spec.max_schema_mismatches:
         return f"The canary's inputs did not fit {canary.schema_mismatches:,} requests that fit the primary's"
     return ""

@@ -11,22 +11,26 @@ from mlops_desktop.core.deployments import RolloutKind
 
 GuardrailName = Literal["loss", "cost", "auc", "errors", "latency", "predictions"]
 
-_USUAL_SHARES: dict[GuardrailName, float] = {"errors": 3.0, "latency": 2.0}
-"""Faults of service are to be found within minutes: they get more of alpha than the others."""
+_USUAL_SHARES: dict[GuardrailName, float] = {"errors": 3.0, "latency": 1.0}
+_USUAL_SHARE = 0.25
+"""Faults of service are to be found within minutes: they get most of alpha. The others can wait for more labels, and
+keep a version from being promoted meanwhile, whatever their part."""
 
 
 class RolloutSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """How a new version is tried.
 
     `kind` is how: a canary answers the shares of requests in `steps`, one after the other, and is promoted at the end;
-    a shadow gets copies of the requests and answers none; an A/B test keeps the first share and promotes nothing.
+    a shadow gets copies of the requests and answers none; an A/B test keeps the first share until it is decided, and
+    promotes nothing.
     `sticky` says what keeps its version: the entity that a request names first (the request itself where it names
     none), or every request for itself. A step lasts at least `bake_minutes`.
 
     `min_labelled` rows of each version must have labels before the last step is done, and a share of that for the steps
     before; `min_requests` is the like for requests. `alpha` is how often a version as good as its primary may be rolled
-    back in a whole rollout; `alpha_shares` are the guardrails' parts of it; where not given, 3 for errors, 2 for
-    latency and 1 for the others.
+    back in a whole rollout; `alpha_shares` are the guardrails' parts of it; where not given, 3 for errors, 1 for
+    latency and a quarter for each of the others. `max_errors_in_row` of the canary end a rollout where the primary
+    fails too seldom for them to be chance.
 
     Margins say how much worse is tolerable: `loss_margin` in units of the loss (Brier score, log loss, or squared error
     of a regression), `cost_margin` as a share of the primary's cost per row, `auc_margin` in AUC, `error_margin` as a
@@ -90,5 +94,5 @@ class RolloutSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     def alphas(self, names: list[GuardrailName]) -> dict[GuardrailName, float]:
         """Each guardrail's part of alpha; together they make all of it."""
-        weights = {name: self.alpha_shares.get(name, _USUAL_SHARES.get(name, 1.0)) for name in names}
+        weights = {name: self.alpha_shares.get(name, _USUAL_SHARES.get(name, _USUAL_SHARE)) for name in names}
         return {name: self.alpha * weight / sum(weights.values()) for name, weight in weights.items()}

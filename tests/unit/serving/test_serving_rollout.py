@@ -28,19 +28,21 @@ def figures_of(
     errors: tuple[int, int] = (0, 0),
     slow: tuple[int, int] = (0, 0),
 ) -> Figures:
-    """Both versions with `n` answers of these mean losses, one after the other; of each the last requests err."""
-    figures = Figures(RolloutStats(1), RolloutStats(2), Contrast(spec))
+    """Both versions with `n` answers of these mean losses, one after the other; of each, the last ones err in turns."""
+    figures = Figures(RolloutStats(1), RolloutStats(2), Contrast.by(spec))
     losses = [np.random.default_rng(seed).normal(mean, 0.1, n) for seed, mean in enumerate((primary, canary), 1)]
     for place in range(n):
         for side, stats in enumerate((figures.primary, figures.canary)):
-            is_error = n - place <= errors[side]
-            us = 400_000 if n - place <= slow[side] else 8000
-            figures.contrast.note(us, is_canary=bool(side), is_error=is_error)
-            if is_error:
+            if n - place <= 2 * errors[side] and (n - place) % 2:
                 stats.requests, stats.errors = stats.requests + 1, stats.errors + 1
                 continue
             stats.note_success(1)
             stats.loss.add(1, float(losses[side][place]))
+    left = np.repeat(n - np.arange(n), 2)
+    is_canary = np.arange(2 * n) % 2 == 1
+    us = np.where(left <= np.where(is_canary, slow[1], slow[0]), 400_000.0, 8000.0)
+    is_error = (left <= 2 * np.where(is_canary, errors[1], errors[0])) & (left % 2 == 1)
+    figures.contrast.add(us, is_canary, is_error, np.zeros(2 * n, bool))
     return figures
 
 
@@ -66,9 +68,8 @@ def test_an_erring_canary_is_rolled_back_by_its_rate_and_at_once_by_a_run() -> N
     by_rate = judged(figures_of(n=200, errors=(0, 20)))
     assert by_rate.outcome is Outcome.ROLLBACK and "error rate" in by_rate.reason
     figures = figures_of(n=5)
-    for _ in range(5):
-        figures.canary.note_error()
-    assert "in a row" in judged(figures).reason
+    figures.contrast.add(np.zeros(5), np.ones(5, bool), np.ones(5, bool), np.zeros(5, bool))
+    assert "5 times in a row" in judged(figures).reason
 
 
 def test_errors_of_the_primary_do_not_roll_the_canary_back() -> None:
@@ -92,11 +93,9 @@ def test_one_slow_request_of_a_few_hundred_does_not_stand_in_the_way() -> None:
 
 
 def test_cold_starts_and_errors_do_not_count_as_slow() -> None:
-    contrast = Contrast(SPEC)
-    for _ in range(400):
-        contrast.note(8000, is_canary=False, is_error=False)
-        contrast.note(900_000, is_canary=True, is_error=False, is_cold=True)
-        contrast.note(900_000, is_canary=True, is_error=True)
+    contrast = Contrast.by(SPEC)
+    kind = np.arange(1200) % 3
+    contrast.add(np.where(kind == 0, 8e3, 9e5), kind > 0, kind == 2, kind == 1)
     assert contrast.latency.rates.trials[1] == 0 and contrast.errors.events == [0, 400]
 
 
@@ -128,6 +127,15 @@ def test_a_shadow_that_passes_is_held_for_a_person_to_promote() -> None:
     spec = RolloutSpec(kind=RolloutKind.SHADOW, min_labelled=200, guardrails=("loss",), loss_margin=0.02)
     held = judged(figures_of(), spec)
     assert held.outcome is Outcome.HOLD and "Passed as a shadow" in held.reason
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [(0.2, "not worse beyond the margins"), (0.5, "worse in brier")])
+def test_an_ab_test_ends_when_it_is_decided_and_promotes_nothing(loss: float, verdict: str) -> None:
+    spec = RolloutSpec(kind=RolloutKind.AB, guardrails=("loss", "errors"), min_labelled=200, bake_minutes=60)
+    assert judged(figures_of(0.2, loss), spec, at_step=timedelta(minutes=1)).outcome is Outcome.CONTINUE
+    ended = judged(figures_of(0.2, loss), spec)
+    assert ended.outcome is Outcome.HOLD
+    assert ended.reason.startswith(f"Decided on 400 labelled rows, {verdict}: brier ")
 
 
 def test_an_ab_test_only_measures_but_for_hard_trips() -> None:
@@ -168,7 +176,7 @@ def test_a_contradictory_spec_is_refused(bad: dict[str, object]) -> None:
 def test_alpha_is_split_over_the_guardrails_that_are_known() -> None:
     spec = RolloutSpec(alpha=0.01, alpha_shares={"errors": 3.0, "loss": 1.0})
     parts = spec.alphas(["loss", "errors", "latency"])
-    assert parts == pytest.approx({"loss": 0.01 / 6, "errors": 0.03 / 6, "latency": 0.02 / 6})
+    assert parts == pytest.approx({"loss": 0.01 / 5, "errors": 0.03 / 5, "latency": 0.01 / 5})
 
 
 def test_sums_over_requests_see_that_their_rows_share_their_fate() -> None:
@@ -201,17 +209,20 @@ def simulated(seed: int, worse: float, spec: RolloutSpec) -> Judgement:
     """A rollout whose requests of 1 to 30 rows share a shock each; judged after every 10 requests."""
     generator = np.random.default_rng(seed)
     figures = figures_of(n=0, spec=spec)
-    verdict = judged(figures, spec)
+    verdict, sides = judged(figures, spec), list[bool]()
     for request in range(1500):
         is_canary = bool(generator.random() < 0.5)
         rows = int(generator.integers(1, 31))
         shock = generator.normal(0, 0.15)
         losses = np.clip(generator.normal(0.2 + worse * is_canary + shock, 0.1, rows), 0, 1)
         stats = figures.canary if is_canary else figures.primary
-        figures.contrast.note(8000, is_canary=is_canary, is_error=False)
+        sides.append(is_canary)
         stats.note_success(rows)
         stats.loss.add(rows, float(losses.sum()))
         if request % 10 == 9:
+            fine = np.zeros(len(sides), bool)
+            figures.contrast.add(np.full(len(sides), 8e3), np.array(sides), fine, fine)
+            sides.clear()
             verdict = judged(figures, spec)
             if verdict.outcome is Outcome.ROLLBACK:
                 break

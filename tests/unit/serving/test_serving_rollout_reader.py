@@ -7,16 +7,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.deployments import RolloutKind
 from mlops_desktop.core.models import Feature, Signature, Task
 from mlops_desktop.evaluation.business import ValueMatrix
+from mlops_desktop.serving import rollout_labels
+from mlops_desktop.serving.compaction import compact
 from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord, Record, encode_record, to_micros
 from mlops_desktop.serving.logwriter import LogWriter
-from mlops_desktop.serving.rollout_reader import RolloutReader
+from mlops_desktop.serving.rollout_reader import RolloutReader, position_of
 from mlops_desktop.serving.rolloutspec import RolloutSpec
+from mlops_desktop.serving.segments import stems
 
 START = datetime(2013, 2, 1, tzinfo=UTC)
 SIGNATURE = Signature(Task.CLASSIFICATION, (Feature("x", ColumnType.NUMBER, "x"),), "late", ("0", "1"))
@@ -124,7 +129,8 @@ def test_errors_runs_and_slow_requests_are_counted_and_cold_ones_left_out(log: L
     reader = log.reader()
     reader.update()
     canary = reader.canary
-    assert (canary.requests, canary.errors, canary.longest_error_run, canary.error_run) == (5, 2, 2, 0)
+    assert (canary.requests, canary.errors) == (5, 2)
+    assert (reader.contrast.in_a_row.longest, reader.contrast.in_a_row.length) == (2, 0)
     assert canary.schema_mismatches == 1 and reader.contrast.errors.trials == [0, 5]
     assert reader.contrast.latency.quantile_us(1) == pytest.approx(900_000, rel=0.06)  # b; e took 1 ms
 
@@ -155,3 +161,104 @@ def test_a_shadow_is_compared_with_the_primary_on_the_same_rows(log: Log) -> Non
     reader.update()
     assert reader.contrast.paired_loss.mean == pytest.approx((0.36 + 0.16 - 0.64 - 0.04) / 2)
     assert reader.contrast.paired_cost.mean == 0.0 and reader.canary.ranks.auc()[0] != reader.canary.ranks.auc()[0]
+
+
+def traffic(requests: int, *, first: int = 0) -> list[Record]:
+    """Requests in turns to both versions, of an entity each; of the first half the label is in."""
+    generator, found = np.random.default_rng(first), list[Record]()
+    for place, score in enumerate(generator.random(requests).round(3).tolist(), first):
+        changes = {"total_us": int(1000 + 9000 * score), "entity_ids": [f"e{place}"]}
+        if place % 50 == 49:
+            changes |= {"status": 500, "error": "no"}
+        found.append(served(f"r{place}", [score], canary=bool(place % 3 == 0), **changes))
+        if place % 2 and place - first < requests / 2:
+            found.append(label(f"e{place}", int(score > 0.4)))
+    return found
+
+
+def figures_told(reader: RolloutReader) -> list[Any]:
+    spec = RolloutSpec(min_labelled=50)
+    told = [msgspec.structs.astuple(guardrail) for guardrail in reader.figures.guardrails(spec, is_enough=True)]
+    return [*told, reader.primary.labelled, reader.canary.labelled, reader.parked]
+
+
+def test_a_new_reader_goes_on_where_the_last_one_was(log: Log) -> None:
+    log.write(*traffic(600))
+    first = log.reader(costs=COSTS, name="one")
+    assert first.update()
+    first.save()
+    log.write(*traffic(600, first=600), label("e3", 0), label("r7/0", 1), label("e2", 1), label("e1300", 1))
+    log.write(served("late", [0.7], entity_ids=["e1300"]))
+    first.update()
+    after_restart, anew = log.reader(costs=COSTS, name="one"), log.reader(costs=COSTS)
+    after_restart.update()
+    assert anew.primary.requests == 0 and after_restart.primary.requests == first.primary.requests > 800
+    anew.update()
+    assert figures_told(after_restart) == figures_told(first)
+    for told, expected in zip(figures_told(anew), figures_told(first), strict=True):
+        assert told == pytest.approx(expected)
+
+
+def test_what_was_kept_of_another_rollout_or_is_damaged_is_not_gone_on_with(log: Log) -> None:
+    log.write(*traffic(300))
+    reader = log.reader(name="one")
+    reader.update()
+    reader.save()
+    assert log.reader(name="one").primary.requests > 0
+    assert log.reader(name="one", costs=COSTS).primary.requests == 0
+    assert log.reader(name="one", spec=RolloutSpec(min_labelled=7)).primary.requests == 0
+    next(log.folder.glob("rollout-one*")).write_bytes(b"torn")
+    assert log.reader(name="one").primary.requests == 0
+    log.reader(name="two")
+    assert list(log.folder.glob("rollout-*")) == []
+
+
+def test_a_look_reads_no_more_than_it_may(log: Log) -> None:
+    log.write(*traffic(300))
+    reader, whole = log.reader(), log.reader()
+    assert whole.update()
+    looks = 1
+    while not reader.update(most=70):
+        looks += 1
+    assert looks == 6 and reader.primary.requests == whole.primary.requests
+    for told, expected in zip(figures_told(reader), figures_told(whole), strict=True):
+        assert told == pytest.approx(expected)
+
+
+def test_segments_from_before_the_rollout_are_not_read(log: Log) -> None:
+    early = to_micros(START - timedelta(days=1))
+    for day in range(4):
+        log.write(*(served(f"{day}-{n}", [0.5], time=early + day) for n in range(20)))
+    log.write(served("a", [0.5]), label("a/0", 1))
+    compact(log.folder)
+    names = stems(log.folder)
+    assert position_of(log.folder, to_micros(START)).segment.startswith(names[3])
+    assert position_of(log.folder, early).segment == ""
+    reader = log.reader()
+    reader.update()
+    assert (reader.primary.requests, reader.primary.labelled) == (1, 1)
+
+
+def test_what_is_awaited_is_bounded_and_the_same_share_of_both_versions(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout_labels, "MOST_AWAITED", 500)
+    monkeypatch.setattr(rollout_labels, "_MOST_PARKED", 100)
+    log.write(*(record for record in traffic(6000) if isinstance(record, PredictionRecord)))
+    log.write(*(label(f"e{place}", place % 2) for place in range(6000)), *(label(f"r{n}/0", 1) for n in range(6000)))
+    reader = log.reader(costs=COSTS)
+    reader.update()
+    awaited = reader._state.awaited
+    assert 150 < len(awaited.requests) == awaited.rows <= 500 and reader.parked <= 100
+    assert awaited.share == 2**-4
+    assert reader.primary.labelled + reader.canary.labelled == len(awaited.requests)
+    assert reader.canary.labelled / reader.primary.labelled == pytest.approx(0.5, abs=0.2)
+    assert reader.primary.requests + reader.canary.requests == 6000
+
+
+def test_a_large_request_is_stood_for_by_its_first_rows(log: Log) -> None:
+    log.write(served("a", [0.5] * 3000, entity_ids=[f"e{n}" for n in range(3000)]))
+    log.write(label("a/0", 1), label("a/2999", 1), label("e999", 0), label("e1000", 0))
+    reader = log.reader()
+    reader.update()
+    assert (reader.primary.rows, reader.primary.labelled) == (3000, 2)
