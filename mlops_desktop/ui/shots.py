@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from mlops_desktop.ui import screens
     from mlops_desktop.ui.shots_imports import render_imports
+    from mlops_desktop.ui.shots_serving import render_serving
     from mlops_desktop.ui.shots_upkeep import build_upkeep, render_upkeep
     from mlops_desktop.ui.shots_versions import render_versions
     from mlops_desktop.ui.theme.apply import Theme
@@ -41,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     screens.application()
     with tempfile.TemporaryDirectory(prefix="mlops-desktop-shots-") as temporary:
         folder = arguments.workspace or _made(Path(temporary) / "flights")
-        keys = [key for key in arguments.page if key not in ("import", "upkeep", "versions")]
+        keys = [key for key in arguments.page if key not in ("import", "serving", "upkeep", "versions")]
         written = []
         if keys or not arguments.page:
             written += screens.render_pages(folder, arguments.outdir, sizes, themes, keys=keys)
@@ -51,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
             written += render_versions(Path(temporary) / "versions", arguments.outdir, sizes, themes)
         if not arguments.workspace and (not arguments.page or "upkeep" in arguments.page):
             written += render_upkeep(build_upkeep(Path(temporary) / "upkeep"), arguments.outdir, sizes, themes)
+        if not arguments.workspace and (not arguments.page or "serving" in arguments.page):
+            written += render_serving(_made(Path(temporary) / "serving"), arguments.outdir, sizes, themes)
         if not arguments.workspace and not arguments.page:
             written += _states(Path(temporary), arguments.outdir)
     sys.stdout.write(f"{len(written)} pictures in {arguments.outdir}\n")
@@ -60,7 +64,10 @@ def main(argv: list[str] | None = None) -> int:
 def _made(folder: Path) -> Path:
     from mlops_desktop.ui.shots_data import build_workspace, write_live_state
 
-    build_workspace(folder)
+    if (first := folder.parent / "flights").exists():  # it takes seconds to make one
+        shutil.copytree(first, folder)
+    else:
+        build_workspace(folder)
     write_live_state(folder)
     return folder
 

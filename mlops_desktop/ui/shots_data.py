@@ -7,6 +7,7 @@ model, a drift alert that led to a retrained one, a refused challenger, a rollba
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ from mlops_desktop.core.runs import RunState
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, EngineState, JobState, VersionTraffic
 from mlops_desktop.pipelines.engine_state import write_engine_state as write_state
 from mlops_desktop.registry import Registry
+from mlops_desktop.ui.shots_traffic import made_pools
 
 MODEL = ENDPOINT = "late-arrival"
 DATASET = "flights"
@@ -53,14 +55,12 @@ _IMPORTANCE = dict(
         strict=True,
     )
 )
-_SPEC = """model: late-arrival
-dataset: flights
-target: late
-estimator: gradient boosting
-learning_rate: 0.08
-gate:
-  metric: auc
-  minimum_gain: 0.003
+_ROLLOUT = """steps = [0.05, 0.2, 0.5]
+bake_minutes = 4320.0"""
+_SERVING = """
+[serving.autoscaler]
+min_workers = 0
+max_workers = 4
 """
 
 
@@ -115,7 +115,7 @@ class StoryTeller:
         self.registry.set_meta("replay_time", to_text(self.clock.now()))
 
     def first_model(self) -> None:
-        self.registry.specs.save(MODEL, _SPEC)
+        self.registry.specs.save(MODEL, _spec())
         self.ingest(31, "flights-2013-01.csv")
         for schedule in (
             Schedule("monthly", "retrain", "0 6 2 * *", {"endpoint": ENDPOINT}, None),
@@ -329,14 +329,24 @@ class StoryTeller:
         return (*found, MetricValue("positive_rate", rate, rate - half, rate + half, rows, 0.24))
 
 
+def _spec() -> str:
+    """The sample's, with a rollout of three steps and workers that come and go."""
+    from mlops_desktop.core.resources import resource_folder
+
+    sample = resource_folder("samples") / "flights2013" / "late-arrival.toml"
+    return sample.read_text(encoding="utf-8").replace("steps = [0.5]", _ROLLOUT) + _SERVING
+
+
 def _guardrails(number: int) -> tuple[Guardrail, ...]:
     worse = number == 4
     return (
-        Guardrail("Log loss", 0.492, 0.523 if worse else 0.484, 0.031 if worse else -0.008,
-                  0.011 if worse else -0.021, 0.051 if worse else 0.005, 4_932, 1_233,
-                  "fail" if worse else "undecided"),
-        Guardrail("Errors", 0.0002, 0.0, -0.0002, -0.0011, 0.0007, 4_932, 1_233, "pass", "share"),
-        Guardrail("Latency p95", 3.1, 3.3, 0.2, -0.3, 0.7, 4_932, 1_233, "pass", "ms"),
+        Guardrail("brier", 0.162, 0.181 if worse else 0.159, 0.019 if worse else -0.003,
+                  0.011 if worse else -0.014, 0.027 if worse else 0.008, 2_932, 733, "fail" if worse else "undecided"),
+        Guardrail("cost per row", 3.72, 3.61, -0.11, -0.41, 0.19, 2_932, 733, "undecided"),
+        Guardrail("error rate", 0.0002, 0.0, -0.0002, -0.0011, 0.0007, 4_932, 1_233, "pass", "share of requests"),
+        Guardrail("slower than 1.6 x p99", 0.0011, 0.0014, 0.0003, -0.0012, 0.0018, 4_932, 1_233, "pass",
+                  "share of requests"),
+        Guardrail("change of predictions", 0.0, 0.041, 0.041, 0.002, 0.083, 4_932, 1_233, "pass", "KS"),
     )  # fmt: skip
 
 
@@ -355,6 +365,7 @@ def write_live_state(folder: Path, *, job: str = "") -> None:
         VersionTraffic(5, "primary", 41_932, 41_932, 3, 1.9, 3.1, 5.8, 182.4),
         VersionTraffic(6, "canary", 10_455, 10_455, 0, 2.0, 3.3, 6.1, 45.9),
     )
-    traffic = EndpointTraffic(ENDPOINT, "http://127.0.0.1:8731", "serving", "", 4242, 0, 0, versions)
+    pools = made_pools(ENDPOINT, time.time())
+    traffic = EndpointTraffic(ENDPOINT, "http://127.0.0.1:8731", "serving", "", 4242, 0, 0, versions, pools)
     doing = JobState(job, 4711, "training, 64 of 120 trees", 0.53) if job else None
     write_state(folder, EngineState(pid=1, running=True, written=END, job=doing, endpoints=(traffic,)))

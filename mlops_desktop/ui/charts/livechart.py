@@ -18,6 +18,7 @@ SECONDS = 120.0
 _TICK_SECONDS = 30
 _LOWEST_FULL = 0.35
 _STEPS = 4
+_HEADER = 36  # room for a control; charts side by side stand in line
 
 
 class AgoAxis(pg.AxisItem):  # type: ignore[misc]
@@ -60,6 +61,7 @@ class LiveChart(TimeChart):
         self._looks: list[tuple[str, str, bool]] = []
         super().__init__(title, unit, text_of=text_of, from_zero=True, parent=parent)
         self.view.setMouseEnabled(x=False, y=False)
+        self._header.setFixedHeight(_HEADER)
 
     def _bottom_axis(self) -> Any:
         return AgoAxis()

@@ -41,6 +41,9 @@ class TabInfo(NamedTuple):
 
 TABS: tuple[TabInfo, ...] = (
     TabInfo("live", QT_TRANSLATE_NOOP("ServingPage", "Live"), "serving_live:LiveTab"),
+    TabInfo("rollout", QT_TRANSLATE_NOOP("ServingPage", "Rollout"), "serving_rollout:RolloutTab"),
+    TabInfo("workers", QT_TRANSLATE_NOOP("ServingPage", "Workers"), "serving_workers:WorkersTab"),
+    TabInfo("requests", QT_TRANSLATE_NOOP("ServingPage", "Requests"), "serving_tail:RequestTail"),
     TabInfo("try", QT_TRANSLATE_NOOP("ServingPage", "Try it"), "try_it:TryIt"),
     TabInfo("snippets", QT_TRANSLATE_NOOP("ServingPage", "Code"), "serving_snippets:Snippets"),
 )

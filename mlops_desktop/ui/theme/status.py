@@ -55,6 +55,8 @@ _STYLES: dict[str, StatusStyle] = {
     "stopped": StatusStyle(Shape.SQUARE, QT_TRANSLATE_NOOP("Status", "Stopped"), Tone.NEUTRAL),
     "starting": StatusStyle(Shape.DOTTED, QT_TRANSLATE_NOOP("Status", "Starting"), Tone.INFO),
     "stopping": StatusStyle(Shape.DOTTED, QT_TRANSLATE_NOOP("Status", "Stopping"), Tone.NEUTRAL),
+    "asleep": StatusStyle(Shape.DOTTED, QT_TRANSLATE_NOOP("Status", "Asleep"), Tone.NEUTRAL),
+    "panic": StatusStyle(Shape.TRIANGLE, QT_TRANSLATE_NOOP("Status", "Panic"), Tone.WARNING),
     "serving": StatusStyle(Shape.DISC, QT_TRANSLATE_NOOP("Status", "Serving"), Tone.OK),
     "promoted": StatusStyle(Shape.UP, QT_TRANSLATE_NOOP("Status", "Promoted"), Tone.OK),
     "rolled back": StatusStyle(Shape.BACK, QT_TRANSLATE_NOOP("Status", "Rolled back"), Tone.WARNING),
