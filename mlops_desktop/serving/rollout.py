@@ -104,12 +104,13 @@ def _measured(
     return Judgement(Outcome.HOLD, guardrails, f"Measured for {spec.max_days:g} days: {told}", 0)
 
 
-def _labels_wanted(spec: RolloutSpec, step: int) -> int:
+def labels_wanted(spec: RolloutSpec, step: int) -> int:
+    """Labelled rows of each version before a step is done."""
     return -(-spec.min_labelled * (step + 1) // (spec.last_step + 1))
 
 
 def _is_enough(spec: RolloutSpec, figures: Figures, step: int) -> bool:
-    wanted = _labels_wanted(spec, step)
+    wanted = labels_wanted(spec, step)
     both = (figures.primary, figures.canary)
     return all(stats.labelled >= wanted and stats.requests >= spec.min_requests for stats in both)
 
@@ -143,7 +144,7 @@ def _undecided(
     if not is_enough:
         return (
             f"Labels of {figures.canary.labelled:,} canary and {figures.primary.labelled:,} primary rows are in, "
-            f"{_labels_wanted(spec, step):,} of each are wanted"
+            f"{labels_wanted(spec, step):,} of each are wanted"
         )
     open_ones = ", ".join(guardrail.name for guardrail in guardrails if guardrail.verdict == "undecided")
     if not open_ones:

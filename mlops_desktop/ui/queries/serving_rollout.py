@@ -10,6 +10,7 @@ from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.pipelines.rollouts import spec_of
 from mlops_desktop.pipelines.settings import saved_spec, settings_for
+from mlops_desktop.serving.rollout import labels_wanted
 from mlops_desktop.serving.rolloutspec import GuardrailName, RolloutSpec
 from mlops_desktop.workspace import Workspace
 
@@ -146,8 +147,3 @@ def _evidence(name: GuardrailName, figures: Guardrail | None, rollout: Rollout, 
     }
     of_labels = name in _LABELLED
     return Evidence(name, figures, labels if of_labels else spec.min_requests, of_labels, margins[name], name == "auc")
-
-
-def labels_wanted(spec: RolloutSpec, step: int) -> int:
-    """Labelled rows of each version that end a step, as the judge counts them."""
-    return -(-spec.min_labelled * (step + 1) // (spec.last_step + 1))
