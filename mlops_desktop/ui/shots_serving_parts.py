@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.pipelines.engine_state import read_engine_state
 from mlops_desktop.serving.log import CANARY, PRIMARY, FeedbackRecord, PredictionRecord, encode_record, to_micros
 from mlops_desktop.serving.logwriter import LogWriter
+from mlops_desktop.serving.replay import ChangedRow, Quantiles, ReplayReport
 from mlops_desktop.ui import screens
 from mlops_desktop.ui.bridge import Bridge
 from mlops_desktop.ui.main_window import MainWindow
@@ -157,7 +159,7 @@ def _flight(chance: random.Random) -> dict[str, Any]:
 def render_serving_parts(
     folder: Path, outdir: Path, sizes: Sequence[tuple[int, int]], themes: Sequence[Theme]
 ) -> list[Path]:
-    """Each state of the parts; names are `serving-{state}-{theme}-{width}x{height}.png`. Writes a log in `folder`."""
+    """Each state of the parts; names are `requests-{state}-{theme}-{width}x{height}.png`. Writes a log in `folder`."""
     write_requests(folder)
     preferences = Preferences(outdir / ".window.ini")
     apply_theme(screens.application(), themes[0])
@@ -178,7 +180,7 @@ def render_serving_parts(
                 window.resize(width, height)
                 ending = f"{theme.value}-{width}x{height}.png"
                 shot = partial(_shot, page, outdir, ending, written)
-                for render in (_try, _code, _requests):
+                for render in (_try, _code, _requests, _replay):
                     render(page, shot)
     finally:
         window.close_workspace()
@@ -198,7 +200,7 @@ def _shot(
     screens.settle()
     screens.wait_until(lambda: page.is_settled)
     screens.settle()
-    written.append(screens.picture(of or page.window(), outdir / f"serving-{state}-{ending}"))
+    written.append(screens.picture(of or page.window(), outdir / f"requests-{state}-{ending}"))
 
 
 def _shown(page: ServingPage, key: str) -> EndpointTab:
@@ -238,14 +240,51 @@ def _code(page: ServingPage, shot: Shot) -> None:
 
 def _requests(page: ServingPage, shot: Shot) -> None:
     tab = cast(RequestTail, _shown(page, "requests"))
-    shot("requests")
+    shot("list")
     tab.table.view.selectRow(3)
-    shot("requests-chosen")
+    shot("chosen")
     tab.panel.close_panel()
     tab.table.view.verticalScrollBar().setValue(40)
-    shot("requests-held")
+    shot("held")
     tab.table.view.scrollToTop()
     tab.controls.errors.click()
     screens.settle()
-    shot("requests-errors")
+    shot("errors")
     tab.controls.errors.click()
+
+
+def _replay(page: ServingPage, shot: Shot) -> None:
+    tab = cast(RequestTail, _shown(page, "requests"))
+    sheet = tab.open_replay()
+    if sheet is None:
+        raise TypeError(tab)
+    screens.wait_until(sheet.act.isEnabled)
+    screens.settle(30)  # it looks for an earlier replay
+    shot("replay", sheet)
+    sheet._show_report(_report())
+    shot("replay-report", sheet)
+    sheet.reject()
+
+
+def _report() -> ReplayReport:
+    """What a replay of the made log could have found."""
+    chance = random.Random(2013)  # noqa: S311 - for pictures
+    rows = []
+    differences = [chance.gauss(-0.012, 0.045) for _ in range(1_000)]
+    for place in range(63):
+        before, change = chance.uniform(0.22, 0.4), 0.31 - 0.004 * place
+        after = before + (change if before < 0.31 else -min(change, before))
+        id = f"{new_id()}/0"
+        rows.append(
+            ChangedRow(id, "", 5, before, after, str(int(before >= 0.31)), str(int(before < 0.31)), _flight(chance))
+        )
+    rows.sort(key=lambda row: -abs(row.score_after - row.score_before))
+    counts, edges = np.histogram(differences, 41, (-0.16, 0.16))
+    return ReplayReport(
+        endpoint=ENDPOINT, version=6, requests=1_000, rows=1_000, changed=63, refused=0, failed=4,
+        problem="The model failed: ValueError.", differences=Quantiles.of(differences),
+        latency_before=Quantiles.of([chance.gammavariate(9, 0.09) for _ in range(1_000)]),
+        latency_after=Quantiles.of([chance.gammavariate(9, 0.07) for _ in range(996)]),
+        start="2013-09-30T23:51:12", end="2013-09-30T23:59:59", rows_shown=tuple(rows),
+        edges=tuple(edges.tolist()), counts=tuple(counts.tolist()),
+    )  # fmt: skip

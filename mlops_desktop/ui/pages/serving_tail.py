@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSignalBlocker, QTimer
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from mlops_desktop.core.deployments import EndpointState
 from mlops_desktop.core.errors import AppError
-from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.serving_request import RequestPanel
 from mlops_desktop.ui.pages.serving_tab import EndpointTab
-from mlops_desktop.ui.pages.serving_tail_controls import TailControls
+from mlops_desktop.ui.pages.serving_tail_controls import RequestTable, TailControls
 from mlops_desktop.ui.pages.try_it import TryIt
 from mlops_desktop.ui.queries import requests as queries
 from mlops_desktop.ui.queries.requests import Line, Look, Newest
 from mlops_desktop.ui.queries.serving import ServingRow
 from mlops_desktop.ui.theme import tokens as t
-from mlops_desktop.ui.widgets.datatable import DataTable
+from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.figures import percent
 from mlops_desktop.ui.widgets.labels import caption
-from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
+
+if TYPE_CHECKING:
+    from mlops_desktop.ui.pages.serving_replay import ReplaySheet
 
 LOOK_MS = 250
+BUSY_MS = 1_000
+"""Between looks while more requests come than anybody could read."""
 
 
 class RequestTail(EndpointTab):
@@ -45,7 +48,12 @@ class RequestTail(EndpointTab):
         self.controls = TailControls()
         self.controls.wantedChanged.connect(self._restart)
         self.controls.followChanged.connect(self._on_follow)
-        self.table = self._make_table()
+        self.replay = button(self.tr("Replay…"), "redo", on_click=self.open_replay)
+        self.replay.setToolTip(self.tr("Let another version answer logged requests once more"))
+        self.table = RequestTable(self.controls, self.replay)
+        self.table.selectionChanged.connect(self._on_selected)
+        self.table.emptyActionTriggered.connect(self._on_empty_action)
+        self.table.view.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.panel = RequestPanel()
         self.panel.hide()
         self.panel.closed.connect(self._on_closed)
@@ -62,30 +70,6 @@ class RequestTail(EndpointTab):
         row.addLayout(left, 1)
         row.addWidget(self.panel)
         self.column.addLayout(row, 1)
-
-    def _make_table(self) -> DataTable:
-        specs = [
-            ColumnSpec("time", self.tr("Time"), width=104, format=lambda moment: f"{moment:%H:%M:%S.%f}"[:-3]),
-            ColumnSpec("id", self.tr("Inference id"), Kind.MONO, width=112, format=_short_id),
-            ColumnSpec("version", self.tr("Version"), width=72),
-            ColumnSpec("role", self.tr("Role"), Kind.CHIP, width=104),
-            ColumnSpec("latency", self.tr("Latency"), Kind.NUMBER, unit="ms", decimals=1, width=112),
-            ColumnSpec("inputs", self.tr("Inputs"), width=200),
-            ColumnSpec("prediction", self.tr("Prediction"), width=92),
-            ColumnSpec("probability", self.tr("Probability"), Kind.PERCENT, width=96),
-            ColumnSpec("label", self.tr("Label"), width=72),
-        ]
-        table = DataTable(specs, compact=True, name=self.tr("requests"))
-        FittingColumns(table, "inputs", ("id", "probability", "latency", "version", "label", "role"))
-        table.filter_field.setPlaceholderText(self.tr("Filter: id, value, …"))
-        table.selectionChanged.connect(self._on_selected)
-        table.emptyActionTriggered.connect(self._on_empty_action)
-        table.view.verticalScrollBar().valueChanged.connect(self._on_scrolled)
-        table.view.setAutoScroll(False)
-        bar = table.toolbar.layout()
-        assert isinstance(bar, QBoxLayout)  # noqa: S101 - as the table makes it
-        bar.insertWidget(0, self.controls)
-        return table
 
     # What is looked at
 
@@ -133,6 +117,7 @@ class RequestTail(EndpointTab):
         self.is_asking = False
         is_first = self.newest.position is None
         is_new = self.newest.add(found)
+        self._timer.setInterval(BUSY_MS if found.tail.left_out and not is_first else LOOK_MS)
         self.controls.offer_versions({line.row.version for line in found.lines})
         if is_first or (is_new and self.controls.is_following):
             self._show()
@@ -220,17 +205,28 @@ class RequestTail(EndpointTab):
             line = self.shown[rows[0]]
             self._chosen = line.key
             self.panel.show_line(line, self.newest.label_of(line), self.row, self.newest.redacted)
-            self.table.count.hide()  # the filter needs the room
+            self._make_room(False)
 
     def _on_closed(self) -> None:
         self._chosen = ""
-        self.table.count.show()
+        self._make_room(True)
+
+    def _make_room(self, is_wide: bool) -> None:
+        """Beside the details the filter needs the room."""
+        self.table.count.setVisible(is_wide)
+        self.replay.setVisible(is_wide)
 
     def _on_try(self, inputs: dict[str, Any]) -> None:
         self.page.show_tab("try")
         form = self.page.made["try"]
         if isinstance(form, TryIt):
             form.fill(inputs)
+
+    def open_replay(self) -> ReplaySheet | None:
+        """Ask which version is to answer the newest requests again."""
+        from mlops_desktop.ui.pages.serving_replay import open_replay
+
+        return open_replay(self.page, self.row.endpoint.name) if self.row is not None else None
 
     def _on_empty_action(self) -> None:
         if self.table.empty.kind == "error":
@@ -241,8 +237,3 @@ class RequestTail(EndpointTab):
             self._restart()
         else:
             self.page.show_tab("try")
-
-
-def _short_id(key: str) -> str:
-    """The end of an inference id: its beginning is the time."""
-    return key if len(key) <= 12 else "…" + key[-11:]

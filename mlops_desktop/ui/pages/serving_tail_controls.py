@@ -1,15 +1,18 @@
-"""What steers the request tail: following or holding still, and which requests are wanted."""
+"""The request tail's table, and what steers it: following or holding still, and which requests are wanted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QHBoxLayout, QWidget
 
+from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.theme import icons
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.buttons import button
+from mlops_desktop.ui.widgets.datatable import DataTable
+from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
 
 if TYPE_CHECKING:
     from mlops_desktop.serving.tail import Wanted
@@ -88,6 +91,20 @@ class TailControls(QWidget):
         while self.version.count() > 1:
             self.version.removeItem(1)
 
+    def columns(self) -> list[ColumnSpec]:
+        """What is shown of each request."""
+        return [
+            ColumnSpec("time", self.tr("Time"), width=104, format=lambda moment: f"{moment:%H:%M:%S.%f}"[:-3]),
+            ColumnSpec("id", self.tr("Inference id"), Kind.MONO, width=212),
+            ColumnSpec("version", self.tr("Version"), width=72),
+            ColumnSpec("role", self.tr("Role"), Kind.CHIP, width=104),
+            ColumnSpec("latency", self.tr("Latency"), Kind.NUMBER, unit="ms", decimals=1, width=112),
+            ColumnSpec("inputs", self.tr("Inputs"), width=180),
+            ColumnSpec("prediction", self.tr("Prediction"), width=92),
+            ColumnSpec("probability", self.tr("Probability"), Kind.PERCENT, width=96),
+            ColumnSpec("label", self.tr("Label"), width=72),
+        ]
+
     def set_following(self, following: bool, held: int = 0) -> None:
         """Show whether the list follows, or holds still while `held` new requests wait; announces nothing."""
         self.is_following = following
@@ -104,3 +121,18 @@ class TailControls(QWidget):
     def _on_follow(self) -> None:
         self.set_following(not self.is_following)
         self.followChanged.emit()
+
+
+class RequestTable(DataTable):
+    """Requests, a row each, under a bar with the controls at its beginning and `action` at its end."""
+
+    def __init__(self, controls: TailControls, action: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(controls.columns(), compact=True, name="requests", parent=parent)
+        self.view.setAccessibleName(self.tr("Requests"))
+        FittingColumns(self, "inputs", ("id", "probability", "latency", "version", "label", "role"))
+        self.filter_field.setPlaceholderText(self.tr("Filter: id, value, …"))
+        self.view.setAutoScroll(False)
+        bar = self.toolbar.layout()
+        assert isinstance(bar, QBoxLayout)  # noqa: S101 - as the table makes it
+        bar.insertWidget(0, controls)
+        bar.addWidget(action)

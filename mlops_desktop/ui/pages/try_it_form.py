@@ -20,7 +20,7 @@ from mlops_desktop.ui.widgets.labels import caption
 MOST_FIELDS = 200
 """Inputs beyond these are sent as they are in the example."""
 
-_PORTION = 8
+_PORTION = 6
 _FIELD_WIDTH = 172
 _WARNING = "\N{BLACK UP-POINTING TRIANGLE} "
 
