@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+_OWN = ("import", "requests", "serving", "upkeep", "versions")
 SIZES = {"large": (1440, 900), "small": (1180, 720)}
 
 
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         "--page",
         action="append",
         default=[],
-        help="this page only, or `import`, `upkeep` or `versions`",
+        help="this page only, or `import`, `requests`, `upkeep` or `versions`",
     )
     parser.add_argument("--theme", choices=["light", "dark"], help="this theme only")
     parser.add_argument("--size", choices=sorted(SIZES), help="this size only")
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     from mlops_desktop.ui import screens
     from mlops_desktop.ui.shots_imports import render_imports
     from mlops_desktop.ui.shots_serving import render_serving
+    from mlops_desktop.ui.shots_serving_parts import render_serving_parts
     from mlops_desktop.ui.shots_upkeep import build_upkeep, render_upkeep
     from mlops_desktop.ui.shots_versions import render_versions
     from mlops_desktop.ui.theme.apply import Theme
@@ -43,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     screens.application()
     with tempfile.TemporaryDirectory(prefix="mlops-desktop-shots-") as temporary:
         folder = arguments.workspace or _made(Path(temporary) / "flights")
-        keys = [key for key in arguments.page if key not in ("import", "serving", "upkeep", "versions")]
+        keys = [key for key in arguments.page if key not in _OWN]
         written = []
         if keys or not arguments.page:
             written += screens.render_pages(folder, arguments.outdir, sizes, themes, keys=keys)
@@ -55,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
             written += render_upkeep(build_upkeep(Path(temporary) / "upkeep"), arguments.outdir, sizes, themes)
         if not arguments.workspace and (not arguments.page or "serving" in arguments.page):
             written += render_serving(_made(Path(temporary) / "serving"), arguments.outdir, sizes, themes)
+        if not arguments.workspace and (not arguments.page or "requests" in arguments.page):
+            written += render_serving_parts(_made(Path(temporary) / "requests"), arguments.outdir, sizes, themes)
         if not arguments.workspace and not arguments.page:
             written += _states(Path(temporary), arguments.outdir)
     sys.stdout.write(f"{len(written)} pictures in {arguments.outdir}\n")
