@@ -209,6 +209,8 @@ def test_sagemaker_gets_csv_for_csv(served: tuple[Supervisor, Path]) -> None:
         (ROW | {"tail": "N1"}, "The model knows no column 'tail'."),
         (ROW | {"carrier": "ZZ"}, "Column 'carrier', row 0: 'ZZ' is no category of the training."),
         (ROW | {"hour": None}, "Column 'hour', row 0: the value is missing (null or NaN)."),
+        (ROW | {"dep delay": 1e300}, "Column 'dep delay', row 0: the number is too large for the model."),
+        (ROW | {"hour": -(10**300)}, "Column 'hour', row 0: the number is too large for the model."),
         (ROW | {f"c{n}": 1 for n in range(10_000)}, "and 9,990 more"),
     ],
 )

@@ -23,6 +23,7 @@ _NAMES: dict[type, str] = {
     str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object",
 }  # fmt: skip
 _EXACT_LIMIT = 1 << 53
+LARGEST_NUMBER = 3.4028234663852886e38  # of 32 bits, which is what most models compute with
 
 
 _DEFAULT = InputRules()
@@ -69,6 +70,11 @@ def missing_value(feature: Feature, row: int) -> HttpError:
     return HttpError(400, f"Column '{feature.name}', row {row}: the value is missing (null or NaN).")
 
 
+def endless_number(feature: Feature, row: int) -> HttpError:
+    """What to answer where values may not be missing, and a number is so large that it counts as missing."""
+    return HttpError(400, f"Column '{feature.name}', row {row}: the number is too large for the model.")
+
+
 def unknown_category(feature: Feature, value: str, row: int) -> HttpError:
     """What to answer where a category has to be one of training's."""
     return HttpError(400, f"Column '{feature.name}', row {row}: '{_shortened(value)}' is no category of the training.")
@@ -92,6 +98,9 @@ def _check_values(feature: Feature, values: list[Any], rules: InputRules) -> Non
         if value is None or (type(value) is float and math.isnan(value)):
             if rules.refuse_missing_values:
                 raise missing_value(feature, row)
+        elif type(value) in (int, float) and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            if rules.refuse_missing_values:
+                raise endless_number(feature, row)
         elif known and value not in known:
             raise unknown_category(feature, str(value), row)
 

@@ -13,12 +13,14 @@ from mlops_desktop.serving.gateway.v2_tensors import DATATYPES
 
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 _TYPES: dict[ColumnType, list[str]] = {
-    ColumnType.NUMBER: ["number", "null"],
-    ColumnType.INTEGER: ["number", "null"],
+    ColumnType.NUMBER: ["number", "boolean", "null"],
+    ColumnType.INTEGER: ["number", "boolean", "null"],
     ColumnType.BOOLEAN: ["boolean", "number", "null"],
     ColumnType.TEXT: ["string", "null"],
     ColumnType.TIME: ["number", "null"],
 }
+_ID: dict[str, Any] = {"type": ["string", "integer"]}
+_LABEL: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _EXAMPLES: dict[ColumnType, Any] = {ColumnType.BOOLEAN: True, ColumnType.TEXT: "text"}
 _ERRORS = {
     "400": "The request is wrong; the message names the column.",
@@ -85,10 +87,10 @@ def _schemas(endpoint: ServedEndpoint, signature: Signature) -> dict[str, Any]:
     table: dict[str, Any] = {"type": "object", "properties": lists, "required": required}
     if is_closed:
         row["additionalProperties"] = table["additionalProperties"] = False
-    ids = {"type": "array", "items": {"type": "string"}, "description": "Your ids of the rows, one per row."}
+    ids = {"type": ["array", "null"], "items": _ID, "description": "Your ids of the rows, one per row."}
     common = {"ids": ids, "id": {"type": "string", "description": "Your id of the request; it is logged."}}
     request = {
-        "oneOf": [
+        "anyOf": [
             _object({"records": _rows(_ref(f"{endpoint.name}.Row"))} | common, ["records"]),
             _object({"columns": _ref(f"{endpoint.name}.Columns")} | common, ["columns"]),
         ]
@@ -96,9 +98,16 @@ def _schemas(endpoint: ServedEndpoint, signature: Signature) -> dict[str, Any]:
     return {
         f"{endpoint.name}.Row": row,
         f"{endpoint.name}.Columns": table,
+        f"{endpoint.name}.Inputs": table | {"properties": {name: _loose(schema) for name, schema in columns.items()}},
         f"{endpoint.name}.Request": request,
         f"{endpoint.name}.Answer": _answer(signature),
     }
+
+
+def _loose(column: dict[str, Any]) -> dict[str, Any]:
+    """A column as MLflow takes it: a list of values, or of lists of one, or a single value."""
+    boxed = {"type": "array", "items": column, "minItems": 1, "maxItems": 1}
+    return {"anyOf": [_rows(column), _rows(boxed), column]}
 
 
 def _column(feature: Feature, endpoint: ServedEndpoint) -> dict[str, Any]:
@@ -114,7 +123,7 @@ def _column(feature: Feature, endpoint: ServedEndpoint) -> dict[str, Any]:
 
 
 def _answer(signature: Signature) -> dict[str, Any]:
-    numbers = {"type": "array", "items": {"type": "number"}}
+    numbers = _list({"type": "number"})
     prediction: dict[str, Any] = {"type": "string", "enum": list(signature.classes)}
     if not signature.classes:
         prediction = {"type": "number"}
@@ -151,13 +160,14 @@ def _predict(endpoint: ServedEndpoint) -> dict[str, Any]:
 
 
 def _invoke(endpoint: ServedEndpoint) -> dict[str, Any]:
-    rows = _rows(_ref(f"{endpoint.name}.Row"))
-    split = _object({"columns": _texts(), "data": {"type": "array", "items": {"type": "array"}}}, ["columns", "data"])
+    row, values = _ref(f"{endpoint.name}.Row"), {"type": "array"}
+    records, rows = _rows(row), _rows({"anyOf": [row, values, _object({"features": values}, ["features"])]})
+    split = _object({"columns": _list({"type": "string"}), "data": _list(values)}, ["columns", "data"])
     forms = {
-        "dataframe_records": rows,
+        "dataframe_records": records,
         "dataframe_split": split,
         "instances": rows,
-        "inputs": _ref(f"{endpoint.name}.Columns"),
+        "inputs": {"anyOf": [_ref(f"{endpoint.name}.Inputs"), rows]},
     }
     request = {"schema": {"oneOf": [_object({name: schema}, [name]) for name, schema in forms.items()]}}
     answer = {"schema": _object({"predictions": {"type": "array"}}, ["predictions"])}
@@ -170,8 +180,10 @@ def _invoke(endpoint: ServedEndpoint) -> dict[str, Any]:
 
 
 def _feedback(endpoint: ServedEndpoint) -> dict[str, Any]:
-    label = _object({"id": {"type": "string"}, "label": {"type": ["string", "number", "boolean"]}}, ["id", "label"])
-    request = {"schema": _object({"labels": {"type": "array", "items": label}}, ["labels"])}
+    label = _object({"id": _ID, "label": _LABEL}, ["id", "label"])
+    beside = {"labels": _list(_LABEL), "ids": _list(_ID)}
+    forms = [_object({"labels": _list(label)}, ["labels"]), _object(beside, list(beside))]
+    request = {"schema": {"anyOf": forms}}
     answer = {"schema": _object({"accepted": {"type": "integer"}}, ["accepted"])}
     responses = _responses({JSON_TYPE: answer}, "Error")
     responses |= {"401": _failure("A token is needed.", "Error"), "403": _failure("Feedback is switched off.", "Error")}
@@ -187,12 +199,13 @@ def _feedback(endpoint: ServedEndpoint) -> dict[str, Any]:
 def _infer(endpoint: ServedEndpoint, signature: Signature) -> dict[str, Any]:
     tensor = _object(
         {"name": {"type": "string", "enum": [feature.name for feature in signature.features]},
-         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+         "shape": _list({"type": "integer", "minimum": 0}) | {"minItems": 1, "maxItems": 2},
          "datatype": {"type": "string", "enum": sorted(DATATYPES)},
          "data": {"type": "array"}},
         ["name", "shape", "datatype", "data"],
     )  # fmt: skip
-    request = {"schema": _object({"id": {"type": "string"}, "inputs": {"type": "array", "items": tensor}}, ["inputs"])}
+    inputs = _list(tensor) | {"minItems": 1}
+    request = {"schema": _object({"id": {"type": ["string", "null"]}, "inputs": inputs}, ["inputs"])}
     answer = {"schema": _object({"outputs": {"type": "array"}, "id": {"type": "string"}}, ["outputs", "id"])}
     return {
         "summary": f"Predict with {endpoint.name} (Open Inference Protocol V2)",
@@ -236,8 +249,8 @@ def _rows(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": 1, "maxItems": MAX_ROWS}
 
 
-def _texts() -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "string"}}
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.models import Feature, Signature
-from mlops_desktop.serving.gateway.checks import check_names, missing_value, unknown_category, wrong_type
+from mlops_desktop.serving.gateway.checks import (
+    LARGEST_NUMBER,
+    check_names,
+    endless_number,
+    missing_value,
+    unknown_category,
+    wrong_type,
+)
 from mlops_desktop.serving.predictors import MISSING_TEXT
 from mlops_desktop.serving.rules import InputRules
 
@@ -94,6 +101,10 @@ def _check_values(feature: Feature, column: pa.Array, rules: InputRules) -> None
         row = pc.index(missing, True).as_py()
         if row >= 0:
             raise missing_value(feature, row)
+        if column.type in (pa.float32(), pa.float64()):
+            row = pc.index(pc.greater(pc.abs(column), LARGEST_NUMBER), True).as_py()
+            if row >= 0:
+                raise endless_number(feature, row)
     if rules.refuse_unknown_categories and feature.categories:
         texts = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         known = pa.array(list(feature.categories), pa.string()).cast(texts.type)
