@@ -18,7 +18,7 @@ from mlops_desktop.ui.widgets.figures import compact
 LEFT_WIDTH = 56
 RIGHT_WIDTH = 104
 _LABEL_HEIGHT = 15.0
-_LABEL_ROOM = 22.0
+LABEL_ROOM = 22.0
 
 
 def pen(colour: str, width: float = 1.5, dashed: bool = False, alpha: int = 255) -> QPen:
@@ -53,7 +53,7 @@ class ValueAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
         """One level of round steps, as many as keep their labels apart on `size` pixels."""
-        return [(round_step(abs(high - low) * _LABEL_ROOM / max(size, 1.0)), 0.0)]
+        return [(round_step(abs(high - low) * LABEL_ROOM / max(size, 1.0)), 0.0)]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002
         # Rounding hides the noise of sums such as 0.1 + 0.2.

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtWidgets import QWidget
 
-from mlops_desktop.ui.charts.axes import pen, round_step
+from mlops_desktop.ui.charts.axes import LABEL_ROOM, ValueAxis, pen, round_step
 from mlops_desktop.ui.charts.timechart import TimeChart, value_at
 from mlops_desktop.ui.charts.values import Series
 from mlops_desktop.ui.widgets.figures import compact
@@ -18,7 +18,7 @@ SECONDS = 120.0
 _TICK_SECONDS = 30
 _LOWEST_FULL = 0.35
 _STEPS = 4
-_HEADER = 36  # room for a control; charts side by side stand in line
+_HEADER = 32  # room for a control; charts side by side stand in line
 
 
 class AgoAxis(pg.AxisItem):  # type: ignore[misc]
@@ -33,6 +33,18 @@ class AgoAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002
         return [ago(-value) for value in values]
+
+
+class CeilingAxis(ValueAxis):
+    """A value axis that labels the ceiling always, and the round steps below it where there is room."""
+
+    def __init__(self, text_of: Callable[[float], str]) -> None:
+        super().__init__(text_of)
+        self.step = self.ceiling = 1.0
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: ARG002
+        has_room = size * self.step / max(high, 1e-12) >= LABEL_ROOM
+        return [(self.step if has_room else self.ceiling, 0.0)]
 
 
 def ago(seconds: float) -> str:
@@ -63,6 +75,9 @@ class LiveChart(TimeChart):
         self.view.setMouseEnabled(x=False, y=False)
         self._header.setFixedHeight(_HEADER)
 
+    def _value_axis(self, text_of: Callable[[float], str]) -> Any:
+        return CeilingAxis(text_of)
+
     def _bottom_axis(self) -> Any:
         return AgoAxis()
 
@@ -76,6 +91,7 @@ class LiveChart(TimeChart):
         if not self._ceiling * _LOWEST_FULL < high <= self._ceiling:
             step = round_step(high / _STEPS)
             self._ceiling = max(self._least, step * -(-high // step)) if high > 0 else self._least
+        self.value_axis.ceiling, self.value_axis.step = self._ceiling, round_step(self._ceiling / _STEPS)
         return 0.0, self._ceiling
 
     def show_moment(self, series: Sequence[Series], now: float) -> None:

@@ -32,9 +32,12 @@ class PlotChart(Chart):
         text_of: Callable[[float], str] = compact,
         parent: QWidget | None = None,
     ) -> None:
-        self.value_axis = ValueAxis(text_of)
+        self.value_axis = self._value_axis(text_of)
         self.end_labels = EndLabels()
         super().__init__(title, unit, parent)
+
+    def _value_axis(self, text_of: Callable[[float], str]) -> Any:
+        return ValueAxis(text_of)
 
     def _bottom_axis(self) -> Any:
         return NumberAxis()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from mlops_desktop.core.deployments import Guardrail, Rollout
+from mlops_desktop.ui.queries.series import metric_label
 from mlops_desktop.ui.queries.serving_rollout import Evidence
 from mlops_desktop.ui.widgets.evidence import EvidenceRow
-from mlops_desktop.ui.widgets.figures import fixed, percent, signed
+from mlops_desktop.ui.widgets.figures import MINUS, percent
 
 translate = QCoreApplication.translate
 
@@ -52,19 +53,19 @@ def _title(evidence: Evidence) -> str:
         "latency": translate("evidence", "share of slow requests"),
         "predictions": translate("evidence", "distance of distributions (KS)"),
     }
-    measure = evidence.figures.name if evidence.figures is not None else measures[evidence.name]
+    measure = metric_label(evidence.figures.name) if evidence.figures is not None else measures[evidence.name]
     return f"{titles[evidence.name]} · {measure}"
 
 
 def _figures(figures: Guardrail, rollout: Rollout, limit: float | None) -> str:
-    """`v6 0.484, v5 0.492 · Δ −0.008 (−0.021 to +0.005) · tolerated +0.010`."""
+    """`v6 0.484, v5 0.492 · Δ −0.008 (−0.021 to +0.005) · limit +0.01`."""
     is_share = "share" in figures.unit
 
     def told(value: float, *, with_sign: bool = False) -> str:
         if is_share:
             return ("+" if with_sign and value > 0 else "") + percent(value, 2)
-        decimals = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
-        return signed(value, decimals) if with_sign else fixed(value, decimals)
+        sign = "+" if with_sign and value > 0 else ""
+        return sign + f"{value:.3g}".replace("-", MINUS)
 
     versions = f"v{rollout.canary} {told(figures.canary)}, v{rollout.primary} {told(figures.primary)}"
     interval = translate("evidence", "Δ {d} ({low} to {high})").format(
@@ -74,7 +75,7 @@ def _figures(figures: Guardrail, rollout: Rollout, limit: float | None) -> str:
     )
     if limit is None:
         return f"{versions} · {interval}"
-    return f"{versions} · {interval} · {translate('evidence', 'tolerated')} {told(limit, with_sign=True)}"
+    return f"{versions} · {interval} · {translate('evidence', 'limit')} {told(limit, with_sign=True)}"
 
 
 def _waiting(evidence: Evidence) -> str:

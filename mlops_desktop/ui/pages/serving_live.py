@@ -45,6 +45,7 @@ class LiveTab(ServedTab):
         grid.setSpacing(t.SPACE_3)
         for index, chart in enumerate(self.charts):
             card = Card()
+            card.setContentsMargins(0, -t.SPACE_1, 0, -t.SPACE_2)
             card.add(chart, 1)
             grid.addWidget(card, *divmod(index, 2))
         column.addLayout(grid, 1)
@@ -70,10 +71,10 @@ class LiveTab(ServedTab):
         self.show_layer()
         if reading.point is None and self._rounds:
             return
+        self._show_charts()
         if self._rounds % _WORDS_EVERY == 0:
             self._show_words(reading)
         self._rounds += 1
-        self._show_charts()
 
     def on_state_action(self) -> None:
         if self.state.title.text() == self.tr("No requests yet"):

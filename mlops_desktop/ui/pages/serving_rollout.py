@@ -109,6 +109,9 @@ class RolloutTab(EndpointTab):
         card = Card(self.tr("Earlier rollouts"))
         self.start = button(self.tr("Start a rollout…"), "canary", "quiet", self.open_start)
         assert card.header is not None  # noqa: S101 - it has a title
+        self.replay = button(self.tr("Replay…"), "retrain", "quiet", self.open_replay)
+        self.replay.setToolTip(self.tr("Let another version answer the newest logged requests once more"))
+        card.header.add_action(self.replay)
         card.header.add_action(self.start)
         self.past = DataTable(
             [
@@ -159,6 +162,7 @@ class RolloutTab(EndpointTab):
         before, self.view = self.view, view
         rollout = view.rollout
         self.guardrails.setVisible(rollout is not None)
+        self.replay.setVisible(bool(view.candidates))
         self.start.setVisible(rollout is None and bool(view.candidates) and bool(view.production) and bool(view.past))
         self.running.setCurrentIndex(0 if rollout is None else 1)
         if rollout is None:
@@ -245,6 +249,12 @@ class RolloutTab(EndpointTab):
         sheet = StartSheet(self.page, self.view)
         opened(sheet)
         return sheet
+
+    def open_replay(self) -> QWidget | None:
+        """Compare a version on logged requests, before it gets live ones."""
+        from mlops_desktop.ui.pages.serving_replay import open_replay
+
+        return open_replay(self.page, self.row.endpoint.name) if self.row is not None else None
 
     def _on_share(self, share: float) -> None:
         text = self.tr("The plan goes on from there; requests keep to their version as far as the share allows.")

@@ -30,7 +30,7 @@ class EndpointTab(QWidget):
         self.row: ServingRow | None = None
         self.is_active = False
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, t.SPACE_3, 0, 0)
+        self.column.setContentsMargins(0, t.SPACE_1, 0, 0)
         self.column.setSpacing(t.SPACE_4)
         self.build()
 

@@ -233,6 +233,7 @@ class WorkersTab(ServedTab):
         target = self.tr("{n:g} requests a worker, planned with {planned:g}")
         memory = self.tr("{n:,} MB a worker").format(n=spec.worker_memory_mb)
         wait = self.tr("{n:,} requests a version, {time} at most")
+        spares = self.tr("{n} started without a model").format(n=spec.spare_workers)
         facts = [
             (
                 self.tr("Workers"),
@@ -244,10 +245,11 @@ class WorkersTab(ServedTab):
             (self.tr("Memory"), memory if spec.worker_memory_mb else self.tr("no limit")),
             (self.tr("Cores"), self.tr("one a worker, so {n} a version").format(n=scaler.max_workers)),
             (self.tr("Queue"), wait.format(n=spec.queue_limit, time=duration(spec.queue_seconds))),
-            (self.tr("Spares"), self.tr("{n} started without a model").format(n=spec.spare_workers)),
+            (self.tr("Spares"), spares if spec.spare_workers else self.tr("none")),
         ]
         self.facts.set_facts(facts)
         self.scale.setEnabled(True)
+        self._look()
 
     def _ask_memory(self) -> None:
         if self._pids and not self.bridge.is_closed:
@@ -255,8 +257,7 @@ class WorkersTab(ServedTab):
 
     def _take_memory(self, memory: dict[int, int]) -> None:
         self._memory = memory
-        if self.reading is not None and self.is_active:
-            self.show_live(self.reading)
+        self._look()
 
     # Doing
 

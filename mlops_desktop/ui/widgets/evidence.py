@@ -73,7 +73,7 @@ class EvidenceList(QWidget):
         paint_chip(painter, QRectF(self.width() - width, top + 8, width, CHIP_HEIGHT), style, style.word, tokens)
         room = self.width() - _PLOT - 16
         paint_text(painter, QRectF(0, top + 7, self.width() - width - 12, 18), row.title, tokens.text, strong)
-        paint_text(painter, QRectF(0, top + 26, room, 16), row.figures, tokens.secondary, small)
+        paint_text(painter, QRectF(0, top + 26, self.width(), 16), row.figures, tokens.secondary, small)
         bar = QRectF(0, top + 51, 56, 4)
         paint_box(painter, bar, tokens.neutral.fill, radius=2)
         if row.progress > 0:
@@ -81,7 +81,7 @@ class EvidenceList(QWidget):
             paint_box(painter, done, tokens.accent, radius=2)
         paint_text(painter, QRectF(64, top + 44, room - 64, 16), row.waiting, tokens.secondary, small)
         if row.difference is not None:
-            self._paint_interval(painter, tokens, row, QRectF(self.width() - _PLOT, top + 36, _PLOT, 24))
+            self._paint_interval(painter, tokens, row, QRectF(self.width() - _PLOT, top + 44, _PLOT, 17))
 
     def _paint_interval(self, painter: QPainter, tokens: Tokens, row: EvidenceRow, area: QRectF) -> None:
         difference = row.difference if row.difference is not None else 0.0
