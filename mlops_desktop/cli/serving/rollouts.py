@@ -109,7 +109,7 @@ def _plan(rollout: Rollout, spec: RolloutSpec) -> Iterator[str]:
     steps = [f"[{step:.0%}]" if place == rollout.step else f"{step:.0%}" for place, step in enumerate(spec.steps)]
     yield f"  rules     {rollout.spec or 'the usual ones'}"
     if rollout.kind is RolloutKind.CANARY:
-        yield f"  steps     {' '.join(steps)}, each for {in_words(spec.bake_minutes)} minutes or longer"
+        yield f"  steps     {' '.join(steps)}, each for {spec.bake_minutes:g} minutes or longer"
     yield f"  decides   with {spec.min_labelled:,} labels and {spec.min_requests:,} requests of each version"
     yield f"  ends      after {spec.max_days:g} days at the latest"
     yield f"  splits    by {spec.sticky}"
