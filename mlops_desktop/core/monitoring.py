@@ -117,6 +117,7 @@ class Cause(StrEnum):
     BUSINESS = "business metric"
     DATA_QUALITY = "data quality"
     SERVING = "serving"
+    PREDICTION_LOG = "prediction log"
 
 
 class Action(StrEnum):

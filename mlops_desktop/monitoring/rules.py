@@ -124,7 +124,9 @@ def decide(
         the two it stays as it is.
     """
     settings = settings or MonitoringSpec()
-    opened = {alert.cause: alert for alert in open_alerts if alert.state != AlertState.RESOLVED}
+    # A log that cannot be written is the engine's to tell, and to end.
+    ours = [alert for alert in open_alerts if alert.cause is not Cause.PREDICTION_LOG]
+    opened = {alert.cause: alert for alert in ours if alert.state != AlertState.RESOLVED}
     past = [window for window in history if window.kind == current.kind and window.id != current.id]
     case = _Case(past, current, opened, settings)
     wanted = {proposal.cause: proposal for proposal in case.proposals()}

@@ -15,7 +15,9 @@ from mlops_desktop.core.deployments import Endpoint, EndpointState, Rollout, Rol
 from mlops_desktop.core.errors import AppError, Conflict
 from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.governance.promotion import PREVIOUS, production_version
+from mlops_desktop.pipelines.artifacts import served_artifact
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
+from mlops_desktop.pipelines.log_alerts import LogAlerts
 from mlops_desktop.pipelines.rollouts import RolloutKeeper, spec_of
 from mlops_desktop.pipelines.settings import feedback_token, serving_of
 from mlops_desktop.registry import Registry
@@ -41,6 +43,7 @@ class Delivery:
         self._config: GatewayConfig | None = None
         self._clock: str | None = None
         self._rollouts = RolloutKeeper(registry)
+        self._log_alerts = LogAlerts(registry)
         self._checked: set[str] = set()
         self._traffic: tuple[EndpointTraffic, ...] = ()
         self._traffic_read = 0.0
@@ -83,6 +86,7 @@ class Delivery:
 
     def end(self) -> None:
         """Stop the gateway. Its endpoints are served again when the next engine starts."""
+        self._rollouts.save()
         if self._supervisor is not None:
             self._supervisor.stop()
         for endpoint in self._registry.endpoints.left_serving():
@@ -182,7 +186,7 @@ class Delivery:
     def _artifact(self, version: ModelVersion) -> str:
         if version.runtime is Runtime.SKLEARN:
             self._registry.require_trust()
-        name = version.artifacts["onnx" if version.runtime is Runtime.ONNX else "original"]
+        name = served_artifact(version)
         if name not in self._checked:
             self._registry.objects.read_bytes(name)  # raises when it is not what was registered
             self._checked.add(name)
@@ -287,6 +291,8 @@ class Delivery:
             return ()
         stats, outcome = supervisor.stats(), supervisor.outcome
         self._record_troubles(stats)
+        if self._is_running() and self._config is not None:
+            self._log_alerts.look(stats, [endpoint.name for endpoint in self._config.endpoints])
         found = []
         for endpoint in self._config.endpoints if self._config is not None else ():
             versions = tuple(

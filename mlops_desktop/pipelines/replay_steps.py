@@ -7,6 +7,7 @@ import msgspec
 from mlops_desktop.core.errors import Conflict, InvalidInput
 from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.core.progress import part_of
+from mlops_desktop.pipelines.artifacts import served_artifact
 from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.pipelines.runner import Output, StepContext, register_step
 from mlops_desktop.registry import Registry
@@ -48,7 +49,7 @@ def served_version(registry: Registry, version: ModelVersion) -> ServedVersion:
     """A version as it would be served, its artifact checked. Raises `Damaged`, and where an original is not trusted."""
     if version.runtime is Runtime.SKLEARN:
         registry.require_trust()
-    name = version.artifacts["onnx" if version.runtime is Runtime.ONNX else "original"]
+    name = served_artifact(version)
     registry.objects.read_bytes(name)  # raises when it is not what was registered
     path = str(registry.objects.path(name))
     return ServedVersion(version.number, path, version.runtime, version.signature, version.threshold)

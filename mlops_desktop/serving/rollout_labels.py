@@ -15,8 +15,8 @@ from mlops_desktop.serving.guardrails import RolloutStats
 from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord
 from mlops_desktop.serving.rollout_state import RolloutState, Served
 
-MOST_AWAITED = 100_000
-"""Rows whose labels are awaited; some hundred bytes each."""
+MOST_AWAITED = 50_000
+"""Rows whose labels are awaited; about a kilobyte each."""
 
 MOST_ROWS = 1_000
 """Of a larger request so many rows stand for all."""

@@ -28,7 +28,7 @@ from mlops_desktop.serving.rollout_state import RolloutKey, RolloutState, remove
 from mlops_desktop.serving.rolloutspec import RolloutSpec
 from mlops_desktop.serving.segments import SUFFIX, bodies, stems
 
-MOST_PER_LOOK = 20_000
+MOST_PER_LOOK = 10_000
 """Records that are read at once: some tenths of a second."""
 
 _SAVE_SECONDS = 60.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from loop_kit import ENDPOINT, endpoint, make_served_workspace
@@ -13,10 +14,14 @@ from serving_kit import wait_until
 from mlops_desktop.core.deployments import EndpointState
 from mlops_desktop.core.errors import InvalidInput, NotFound
 from mlops_desktop.core.events import describe
+from mlops_desktop.core.ids import new_id
+from mlops_desktop.core.monitoring import Cause
+from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.pipelines.delivery import Delivery
+from mlops_desktop.pipelines.log_alerts import LogAlerts
 from mlops_desktop.pipelines.settings import serving_of, settings_for
 from mlops_desktop.serving.config import GatewayConfig
-from mlops_desktop.serving.figures import PoolStats
+from mlops_desktop.serving.figures import GatewayStats, PoolStats
 from mlops_desktop.serving.gateway.main import bind
 from mlops_desktop.serving.supervisor import Outcome, Supervisor
 from mlops_desktop.workspace import Workspace
@@ -130,3 +135,31 @@ def test_what_is_asked_for_while_the_gateway_starts_is_not_lost(
         assert {(e.state, e.port) for e in registry.endpoints.all()} == {(EndpointState.SERVING, port)}
     finally:
         delivery.end()
+
+
+def test_a_version_without_the_artifact_it_needs_fails_its_endpoint_alone(
+    workspace: Workspace, delivery: Delivery
+) -> None:
+    registry = workspace.registry
+    first = registry.models.get(f"{ENDPOINT}@1")
+    bare = registry.models.register(msgspec.structs.replace(first, id=new_id(), run=new_id(), artifacts={}))
+    workspace.promote(bare.reference, reason="made up")
+    delivery.reconcile(registry.clock.now(), time_moved=False)
+    failed = registry.endpoints.get(ENDPOINT)
+    assert failed.state is EndpointState.FAILED
+    assert f"{bare.reference} has no {first.runtime.value} artifact" in failed.reason
+
+
+def test_a_log_that_cannot_be_written_is_one_alert_until_it_can(workspace: Workspace) -> None:
+    registry, alerts = workspace.registry, LogAlerts(workspace.registry)
+    problem = f"The prediction log in {spool_folder(registry, ENDPOINT)} cannot be written: No space left on device."
+    alerts.look(GatewayStats(), [ENDPOINT, "other"])
+    for lost in (1, 2, 3):
+        alerts.look(GatewayStats(unlogged=lost, log_error=problem), [ENDPOINT, "other"])
+    (alert,) = registry.alerts.unresolved()
+    assert (alert.endpoint, alert.cause, alert.occurrences) == (ENDPOINT, Cause.PREDICTION_LOG, 1)
+    assert "No space left" in alert.title and alert.evidence["unlogged"] == 1
+    LogAlerts(registry).look(GatewayStats(unlogged=3, log_error=problem), [ENDPOINT, "other"])
+    assert registry.alerts.unresolved()[0].occurrences == 1
+    LogAlerts(registry).look(GatewayStats(), [ENDPOINT, "other"])
+    assert registry.alerts.unresolved() == []
