@@ -129,3 +129,11 @@ def shown(value: Any) -> str:
     if isinstance(value, bool | str | dict):
         return json.dumps(value)
     return f"{value:g}"
+
+
+def test_the_architecture_names_modules_that_exist() -> None:
+    _, _, rest = (DOCS / "architecture.md").read_text(encoding="utf-8").partition("\n## Serving\n")
+    cells = re.findall(r"^\| [\w ,]+ \| (`.*?) \|", rest.partition("\n## ")[0], re.MULTILINE)
+    named = {name.rpartition("/")[2] for cell in cells for name in re.findall(r"`([\w/]+)`", cell)}
+    modules = {path.stem for path in (DOCS.parent / "mlops_desktop" / "serving").rglob("*.py")}
+    assert len(named) > 30 and named <= modules
