@@ -247,7 +247,7 @@ def test_what_is_awaited_is_bounded_and_the_same_share_of_both_versions(
     log.write(*(record for record in traffic(6000) if isinstance(record, PredictionRecord)))
     log.write(*(label(f"e{place}", place % 2) for place in range(6000)), *(label(f"r{n}/0", 1) for n in range(6000)))
     reader = log.reader(costs=COSTS)
-    reader.update()
+    reader.update(most=10**6)
     awaited = reader._state.awaited
     assert 150 < len(awaited.requests) == awaited.rows <= 500 and reader.parked <= 100
     assert awaited.share == 2**-4
