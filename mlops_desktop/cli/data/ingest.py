@@ -14,6 +14,7 @@ from mlops_desktop.cli.output import Answer, counted, referenced, size_in_words,
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 from mlops_desktop.core.contracts import ContractMode
+from mlops_desktop.core.memory import prepare_for_one_job
 from mlops_desktop.core.sources import ReadOptions, SourcePreview
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _ingest(arguments: argparse.Namespace) -> Answer:
+    prepare_for_one_job()
     data = open_workspace(arguments).data
     options = read_options(arguments)
     if not arguments.preview and not arguments.dataset:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +26,7 @@ from mlops_desktop.data.intake.taking import Ingested, Taking
 from mlops_desktop.data.intake.temporary import temporary_space
 from mlops_desktop.data.schema import to_arrow
 from mlops_desktop.data.sources import STANDARD, Source, name_of, open_source
-from mlops_desktop.data.sources.base import user_name
+from mlops_desktop.data.sources.base import FileIdentity, user_name
 from mlops_desktop.data.versions.store import check_dataset_name, latest
 from mlops_desktop.registry import Registry
 
@@ -59,9 +61,10 @@ def ingest(
         hints = _hints(registry, dataset)
         source = open_source(location, options, hints, progress)
         attempt.name, attempt.size = source.name, source.size or attempt.size
-        origin = source.origin(progress)
-        taking = Taking(registry, dataset, origin, time_column, _mode(mode), progress)
-        taken = taking.take(_Unchanging(source), source.rows, lambda: _read_as(origin, source))
+        with _origin_of(source, progress) as origin:
+            known = Origin("", source.name, size=source.size)
+            taking = Taking(registry, dataset, known, time_column, _mode(mode), progress)
+            taken = taking.take(_Unchanging(source), source.rows, lambda: _read_as(origin(), source))
         return taking.recorded(taken, note, tags, source.warnings)
 
 
@@ -94,6 +97,27 @@ def ingest_rows(
         origin = table_origin(label, tuple(registry.datasets.get(parent).reference for parent in parents), given.size)
         taking = Taking(registry, dataset, origin, time_column, _mode(mode), progress)
         return taking.recorded(taking.take(given, given.rows, lambda: origin), note, tags, ())
+
+
+@contextmanager
+def _origin_of(source: Source, progress: Progress) -> Iterator[Callable[[], Origin]]:
+    """What gives the origin of a source: a file is hashed in a thread while its rows are read."""
+    if not isinstance(source.identity, FileIdentity):
+        found = source.origin(progress)
+        yield lambda: found
+        return
+    is_over = Event()
+
+    def watch(fraction: float | None, message: str = "") -> None:  # noqa: ARG001 (it only stops)
+        if is_over.is_set():
+            raise Cancelled
+
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
+        hashed = pool.submit(source.origin, watch)
+        try:
+            yield hashed.result
+        finally:
+            is_over.set()
 
 
 class _Attempt(Struct):
@@ -181,4 +205,5 @@ def _size_of(location: Path | str) -> int:
 
 def _read_as(origin: Origin, source: Source) -> Origin:
     """The origin with the settings that the source turned out to need."""
+    source.identity.check_unchanged()
     return msgspec.structs.replace(origin, settings=msgspec.to_builtins(source.settings))

@@ -24,6 +24,7 @@ import pyarrow.csv as pacsv
 
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.sources import ReadOptions
+from mlops_desktop.data.sources.ahead import ahead
 from mlops_desktop.data.sources.base import Restarted
 from mlops_desktop.data.sources.csv_faults import fault_of, line_of_row
 from mlops_desktop.data.sources.csv_layout import found_layout
@@ -107,7 +108,7 @@ class CsvFile:
         try:
             stream = self._stream(seek_zeros=bool(self._padded) and not self._is_careful)
             with stream, pacsv.open_csv(stream, self._reading(), self._parsing(), self._converting()) as reader:
-                for batch in reader:
+                for batch in ahead(reader):
                     if stream.has_leading_zeros and not self._is_careful:
                         self._is_careful = True
                         raise Restarted
