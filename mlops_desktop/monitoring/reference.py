@@ -158,18 +158,13 @@ def build_reference(
     """
     settings = spec or MonitoringSpec()
     columns = columns_of(table)
-    features = features_of(table) if features is None else features
     rows = max((len(column) for column in columns.values()), default=0)
     moments = None if times is None else as_microseconds(times)
     check_lengths(rows, scores=scores, labels=labels, times=moments)
     sampler = Sampler(rows, moments, seed)
     draws = draws_of(sampler, settings)
-    weights = _normalised(features, importances)
-    found = []
-    for number, feature in enumerate(features):
-        progress(number / max(len(features), 1), f"Learning how {feature.name} varies")
-        column = columns.get(feature.name, pa.chunked_array([pa.nulls(rows)]))
-        found.append(_column_reference(feature, column, draws, weights[feature.name]))
+    watched = features_of(table) if features is None else features
+    found = _column_references(columns, watched, rows, draws, importances, progress)
     outcome = _outcomes(rows, scores, labels, moments, task, decision_threshold, values, settings, seed, draws)
     progress(1.0, "Reference built")
     start, end = (None, None) if moments is None or not rows else (_moment(moments.min()), _moment(moments.max()))
@@ -178,13 +173,31 @@ def build_reference(
         start=start,
         end=end,
         task=task,
-        columns=tuple(found),
+        columns=found,
         decision_threshold=decision_threshold,
         values=values,
         notes=reference_notes(columns, moments, by_day=sampler.by_day),
         months=_months(moments),
         **outcome,
     )
+
+
+def _column_references(
+    columns: Mapping[str, pa.ChunkedArray],
+    features: Sequence[Feature],
+    rows: int,
+    draws: Sequence[Rows],
+    importances: Mapping[str, float] | None,
+    progress: Progress,
+) -> tuple[ColumnReference, ...]:
+    """One per feature; a column that is not there is one of missing values."""
+    weights = _normalised(features, importances)
+    found = []
+    for number, feature in enumerate(features):
+        progress(number / max(len(features), 1), f"Learning how {feature.name} varies")
+        column = columns.get(feature.name, pa.chunked_array([pa.nulls(rows)]))
+        found.append(_column_reference(feature, column, draws, weights[feature.name]))
+    return tuple(found)
 
 
 def draws_of(sampler: Sampler, settings: MonitoringSpec) -> list[Rows]:

@@ -72,17 +72,12 @@ def judge_window(
     settings = settings or MonitoringSpec()
     columns = columns_of(table)
     rows = max((len(column) for column in columns.values()), default=0 if scores is None else len(scores))
-    moments = None if times is None else as_microseconds(times)
-    check_lengths(rows, scores=scores, labels=labels, times=moments)
-    score, label = as_numbers(scores, rows), as_numbers(labels, rows)
-    if moments is not None:
-        order = np.argsort(moments, kind="stable")
-        score, label = score[order], label[order]
+    score, label = _in_order(rows, scores, labels, times)
     counted = count_window(reference, table, None if scores is None else score, None if labels is None else label)
     drifts = judge_counts(reference, counted, settings)
     metrics, notes = _metrics(reference, score, label, kind, settings)
-    if season := season_note(reference.months, start, end):
-        notes.insert(0, season)
+    season = season_note(reference.months, start, end)
+    faults = violations(reference.columns, columns, drifts, repeated_names(table), rows, settings) if rows else ()
     window = Window(
         id=window_id or new_id(),
         endpoint=endpoint,
@@ -95,12 +90,21 @@ def judge_window(
         features=drifts,
         metrics=tuple(metrics),
         counts=counts,
-        violations=violations(reference.columns, columns, drifts, repeated_names(table), rows, settings)
-        if rows
-        else (),
-        notes=(*reference.notes, *notes),
+        violations=faults,
+        notes=(*reference.notes, *([season] if season else []), *notes),
     )
     return WindowResult(window, counted, _split(window))
+
+
+def _in_order(rows: int, scores: Any, labels: Any, times: Any) -> tuple[Floats, Floats]:
+    """Scores and labels in the order of time, where it is given, shape (rows,) each."""
+    moments = None if times is None else as_microseconds(times)
+    check_lengths(rows, scores=scores, labels=labels, times=moments)
+    score, label = as_numbers(scores, rows), as_numbers(labels, rows)
+    if moments is None:
+        return score, label
+    order = np.argsort(moments, kind="stable")
+    return score[order], label[order]
 
 
 def metric_of(window: Window, name: str) -> MetricValue | None:
