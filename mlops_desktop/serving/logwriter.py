@@ -145,9 +145,13 @@ class LogWriter:
         """Make what was appended survive the machine; cheap when nothing is new."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-            is_open = self._is_dirty and self._descriptor is not None
-            descriptor = os.dup(self._descriptor) if is_open and self._descriptor is not None else None
             failure, self._lost = self._lost, None
+            descriptor: int | None = None
+            if self._is_dirty and self._descriptor is not None:
+                try:
+                    descriptor = os.dup(self._descriptor)
+                except OSError as problem:  # there are too many descriptors at the moment
+                    failure = self._full(problem)
         if descriptor is not None:
             self._is_dirty = False
             try:

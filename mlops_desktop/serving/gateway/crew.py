@@ -20,6 +20,7 @@ LOAD_SECONDS = 120.0
 MAX_QUICK_DEATHS = 5
 BACK_OFF_SECONDS = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 RETRY_SECONDS = (10.0, 30.0, 60.0, 300.0)
+START_AGAIN_SECONDS = 1.0
 _GROWTH = 1.2
 
 
@@ -95,7 +96,7 @@ class Crew:
                 worker = await self._started()
                 worker.load(self._request, self)
         except OSError as problem:
-            self._fail(f"A worker of {self.label} could not be started: {problem.strerror or problem}.")
+            self._cannot_start(problem)
         finally:
             self._starting -= 1
         if worker is not None:
@@ -103,6 +104,15 @@ class Crew:
                 worker.close()
             else:
                 self.workers.append(worker)
+
+    def _cannot_start(self, problem: OSError) -> None:
+        """Try again soon unless there is no such program: descriptors and memory come back; requests wait."""
+        reason = f"A worker of {self.label} could not be started: {problem.strerror or problem}."
+        if isinstance(problem, FileNotFoundError | PermissionError):
+            self._fail(reason)
+        elif not self._is_retired:
+            self.trouble = reason
+            self._retry = asyncio.get_running_loop().call_later(START_AGAIN_SECONDS, self._hire)
 
     def _is_still_missing(self) -> bool:
         lasting = sum(not worker.is_leaving for worker in self.workers)
@@ -134,7 +144,7 @@ class Crew:
     def worker_answered(self, worker: WorkerLink, pairs: list[tuple[Job, JobResult]], inference_us: int) -> None:
         """It has done its batch."""
         del worker
-        if self._deaths:
+        if self._deaths or self.trouble:
             self._deaths = self._failures = 0
             self.trouble = ""
         self._owner.answered(pairs, inference_us)

@@ -17,7 +17,7 @@ from mlops_desktop.serving.gateway.faults import HttpError
 JSON = b"application/json"
 
 _LARGE_BODY = 64 * 1024
-_MOST_TOLD = 512
+MOST_TOLD = 512
 _SURPLUS_SECONDS = 5.0
 
 _REASONS = {
@@ -94,7 +94,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
         surplus = len(self._connections) - self._limits.connections
-        if surplus > _MOST_TOLD:
+        if surplus > MOST_TOLD:
             self._transport.abort()
         elif surplus > 0:
             self._handler = _tell_too_many

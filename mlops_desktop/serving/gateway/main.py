@@ -18,7 +18,7 @@ from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.gateway.app import App
 from mlops_desktop.serving.gateway.control import Command, Control, Message, emit
 from mlops_desktop.serving.gateway.endpoints import Endpoints
-from mlops_desktop.serving.gateway.http import HttpConnection, Limits
+from mlops_desktop.serving.gateway.http import MOST_TOLD, HttpConnection, Limits
 from mlops_desktop.serving.gateway.tls import server_context
 from mlops_desktop.serving.policies import SecuritySpec, is_loopback
 from mlops_desktop.serving.tokens import TokenFile
@@ -28,6 +28,7 @@ EXIT_NO_SOCKET = 4
 _CLOSE_SECONDS = 3.0
 _SWEEP_SECONDS = 5.0
 _BACKLOG = 1024
+_OWN_DESCRIPTORS, _FEWEST_CONNECTIONS = 128, 16
 
 
 def main(argv: list[str]) -> int:
@@ -105,8 +106,19 @@ def _limits_of(security: SecuritySpec) -> Limits:
         request_seconds=security.receive_seconds,
         receive_seconds=min(security.receive_seconds, Limits().receive_seconds),
         answer_seconds=security.answer_seconds,
-        connections=security.connections,
+        connections=min(security.connections, _most_connections()),
     )
+
+
+def _most_connections() -> int:
+    """As many as there are descriptors, without what the log, workers and clients that are sent away need."""
+    with contextlib.suppress(ImportError, OSError):
+        import resource
+
+        have, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if have != resource.RLIM_INFINITY:
+            return max(_FEWEST_CONNECTIONS, have - MOST_TOLD - _OWN_DESCRIPTORS)
+    return sys.maxsize
 
 
 def _allow_many_connections() -> None:
