@@ -36,6 +36,7 @@ from mlops_desktop.serving.supervisor import Supervisor
 COLD_STARTS, SWAPS, WORKER_KILLS, GATEWAY_KILLS = 8, 50, 50, 10
 CONNECTIONS = 16
 IDLE_SECONDS = 20.0
+CALM_SECONDS = 8.0
 LOOK_SECONDS = 0.02
 # How often the engine looks after the gateway while it has nothing else to do.
 ENGINE_ROUND_SECONDS = 0.1
@@ -143,22 +144,38 @@ def idle(bed: Bed) -> None:
 
 
 def spike(bed: Bed) -> None:
-    """From 2 to 20 connections with 100 rows each, by the default settings of the autoscaler but for two workers."""
-    with bed.serving("spike", autoscaler=AutoscalerSpec(max_workers=2)) as supervisor:
-        first = set(pool(supervisor).pids)
-        before = Load(bed.job(supervisor, 2, rows=100))
-        time.sleep(3.0)
-        more = Load(bed.job(supervisor, 18, rows=100))
-        wait_until(lambda: bool(set(pool(supervisor).pids) - first), "a second worker")
-        (extra,) = (psutil.Process(pid) for pid in set(pool(supervisor).pids) - first)
-        loaded = cpu_seconds([extra])
-        wait_until(lambda: cpu_seconds([extra]) > loaded, "the second worker's work")
-        works = time.monotonic()
-        time.sleep(1.0)
-        outcomes = more.stop(), before.stop()
-    failed = sum(len(outcome.failures) for outcome in outcomes)
-    show("tenfold spike: until the second worker answers", round(works - outcomes[0].began, 2), "s", bound=3.0)
-    show("tenfold spike: failed", failed, "requests", bound=0)
+    """Tenfold connections with 100 rows each, by the default settings of the autoscaler but for two workers.
+
+    First from what one worker is planned to have, then from less than a third of that, which takes the autoscaler's
+    panic window longer to see.
+    """
+    for connections in (7, 2):
+        with bed.serving(f"spike-{connections}", autoscaler=AutoscalerSpec(max_workers=2)) as supervisor:
+            decided, took, failed = _reaction(bed, supervisor, connections)
+        title = f"tenfold spike from {connections} connections"
+        show(f"{title}: until a second worker is decided on", round(decided, 2), "s")
+        show(f"{title}: until the second worker answers", round(took, 2), "s", bound=3.0)
+        show(f"{title}: failed", failed, "requests", bound=0)
+
+
+def _reaction(bed: Bed, supervisor: Supervisor, connections: int) -> tuple[float, float, int]:
+    """Seconds from the spike to the decision and to the second worker's first work; and how many requests failed."""
+    first = set(pool(supervisor).pids)
+    before = Load(bed.job(supervisor, connections, rows=100))
+    time.sleep(CALM_SECONDS)
+    if set(pool(supervisor).pids) - first:
+        raise SystemExit("The load before the spike was one for two workers already.")
+    more = Load(bed.job(supervisor, 9 * connections, rows=100))
+    wait_until(lambda: bool(set(pool(supervisor).pids) - first), "a second worker")
+    (extra,) = (psutil.Process(pid) for pid in set(pool(supervisor).pids) - first)
+    loaded = cpu_seconds([extra])
+    wait_until(lambda: cpu_seconds([extra]) > loaded, "the second worker's work")
+    works, clock = time.monotonic(), time.time() - time.monotonic()
+    (decision,) = pool(supervisor).decisions
+    time.sleep(1.0)
+    outcomes = more.stop(), before.stop()
+    began = outcomes[0].began
+    return decision.at - clock - began, works - began, sum(len(outcome.failures) for outcome in outcomes)
 
 
 def burst(bed: Bed) -> None:
