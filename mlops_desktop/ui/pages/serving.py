@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import NamedTuple
 
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from mlops_desktop.core.deployments import Endpoint, EndpointState
 from mlops_desktop.core.errors import Conflict
-from mlops_desktop.ui.bridge import Query
+from mlops_desktop.ui.bridge import Bridge, Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
 from mlops_desktop.ui.pages.serving_feed import LiveFeed
 from mlops_desktop.ui.pages.serving_head import EndpointHead
@@ -54,6 +54,10 @@ class ServingPage(Page):
 
     key = "serving"
     listens_to = ("endpoint.", "rollout.", "alias.", "model.", "engine.")
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(bridge, parent)
+        bridge.ask("serving warm up", warm_up, lambda _none: None)
 
     def query(self) -> Query:
         return queries.serving
@@ -240,6 +244,12 @@ class ServingPage(Page):
         sheet = Confirmation(title, text, self.tr("Restart"), (change,), dangerous=True, needs_reason=False)
         deed = partial(restart, endpoint=self.name)
         self.confirm(sheet, lambda _reason: self.bridge.do(deed, self.tr("{} is starting")))
+
+
+def warm_up(_workspace: Workspace) -> None:
+    """Import the tabs' modules off the window's thread, so that the first look at one is short."""
+    for info in TABS:
+        import_module(f"mlops_desktop.ui.pages.{info.target.partition(':')[0]}")
 
 
 def restart(workspace: Workspace, endpoint: str) -> Endpoint:
