@@ -17,6 +17,7 @@ from mlops_desktop.serving.gateway.calls import Form
 from mlops_desktop.serving.rules import InputRules
 
 _LENGTH = struct.Struct("<I")
+_LARGEST_FRAME = 1 << 31
 
 
 class LoadRequest(Struct, frozen=True):
@@ -38,6 +39,7 @@ class Loaded(Struct, frozen=True):
 class BulkJob(Struct, frozen=True):
     """A request that the worker reads, checks and answers itself: `body` is as it came, `codec` names its protocol.
 
+    Where `shared` is not 0 the body is not here but lies in the shared memory, and is so many bytes long.
     `redaction` says what is done with columns before they are logged, with `key` where they are hashed; `is_logged`
     whether anything is.
     """
@@ -55,10 +57,15 @@ class BulkJob(Struct, frozen=True):
     is_logged: bool = True
     redaction: dict[str, str] = {}
     key: bytes = b""
+    shared: int = 0
 
 
 class BulkResult(Struct, frozen=True):
-    """The answer to a `BulkJob`, and in `table` what is to be logged. A `status` other than 200 is the client's."""
+    """The answer to a `BulkJob`, and in `table` what is to be logged. A `status` other than 200 is the client's.
+
+    Where `shared` is not 0 the content lies in the shared memory, so many bytes behind `place`. `keeps_body` says that
+    the table has only the results, as the body is a table of just the features and can be logged as it came.
+    """
 
     status: int
     rows: int = 0
@@ -67,6 +74,9 @@ class BulkResult(Struct, frozen=True):
     content_type: str = ""
     headers: dict[str, str] = {}
     table: memoryview = memoryview(b"")
+    place: int = 0
+    shared: int = 0
+    keeps_body: bool = False
 
 
 class JobResult(Struct, frozen=True, array_like=True):
@@ -104,12 +114,14 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add what was received; returns the bodies that are now complete."""
+        """Add what was received; returns the bodies that are now complete. ValueError for what cannot be a frame."""
         self._buffer += data
         bodies: list[bytes] = []
         start = 0
         while len(self._buffer) - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._buffer, start)
+            if length > _LARGEST_FRAME:
+                raise ValueError(f"a frame of {length:,} bytes is announced")
             end = start + _LENGTH.size + length
             if end > len(self._buffer):
                 break

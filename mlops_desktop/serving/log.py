@@ -7,6 +7,7 @@ torn or damaged frame ends its segment, and a new process always begins a new on
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from mlops_desktop.core.errors import EnvironmentProblem
-from mlops_desktop.serving.segments import SUFFIX, bodies, framed, stems
+from mlops_desktop.serving.segments import SUFFIX, bodies, frame_header, framed, stems
 
 PRIMARY, CANARY, SHADOW, PINNED = "primary", "canary", "shadow", "pinned"
 SCHEMA_MISMATCH = "schema mismatch: "
@@ -58,16 +59,20 @@ class PredictionRecord(Struct, frozen=True, array_like=True, tag="p"):
 
 
 class BulkRecord(Struct, frozen=True, array_like=True, tag="b"):
-    """A prediction of many rows as it is written: `table` holds what is empty in `head` (`log_tables.py`)."""
+    """A prediction of many rows as it is written: `table` holds what is empty in `head` (`log_tables.py`).
+
+    Where there is a `body` it is the request's, an Arrow table of the features, which are then not in `table`.
+    """
 
     head: PredictionRecord
     table: bytes
+    body: bytes = b""
 
     def whole(self, last: int | None = None) -> PredictionRecord:
         """The prediction, as readers get it; with values of the `last` rows alone, where that is given."""
         from mlops_desktop.serving.log_tables import read_log_table
 
-        features, scores, predictions, entity_ids = read_log_table(self.table, last)
+        features, scores, predictions, entity_ids = read_log_table(self.table, last, self.body)
         return msgspec.structs.replace(
             self.head, features=features, scores=scores, predictions=predictions, entity_ids=entity_ids
         )
@@ -112,12 +117,20 @@ Record = PredictionRecord | FeedbackRecord
 AnyRecord = PredictionRecord | FeedbackRecord | SegmentHeader | GapRecord
 
 _encoder = msgspec.msgpack.Encoder()
+_LONG_BYTES = struct.Struct(">BI")
 _decoder: msgspec.msgpack.Decoder[AnyRecord | BulkRecord] = msgspec.msgpack.Decoder(AnyRecord | BulkRecord)
 
 
 def encode_record(record: AnyRecord | BulkRecord) -> bytes:
     """The record as one frame."""
     return framed(_encoder.encode(record))
+
+
+def encode_bulk(record: BulkRecord, body: bytes) -> tuple[bytes, bytes]:
+    """The record with this body as one frame, in two parts: so a body of megabytes is not copied to be written."""
+    # An empty body comes last, as two bytes: in their place go the mark of a long one and its length.
+    start = _encoder.encode(record)[:-2] + _LONG_BYTES.pack(0xC6, len(body))
+    return frame_header(start, body) + start, body
 
 
 def decode_body(body: bytes, last: int | None = None) -> AnyRecord | None:

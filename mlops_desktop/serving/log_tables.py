@@ -7,12 +7,13 @@ from typing import Any
 from mlops_desktop.serving.outcomes import Outcome
 from mlops_desktop.serving.redaction import Redaction, Redactor
 
+ARROW_FILE_MAGIC = b"ARROW1"
 _FEATURE = "feature."
 
 
 def log_table(
     features: dict[str, Any], outcome: Outcome, entity_ids: list[str] | None, redaction: dict[str, str], key: bytes
-) -> bytes:
+) -> memoryview:
     """The columns of a record as an Arrow stream. `features` are pyarrow arrays or lists; `redaction` says how
     columns are redacted first.
     """
@@ -30,8 +31,7 @@ def log_table(
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
+    return memoryview(sink.getvalue())
 
 
 def prediction_array(outcome: Outcome) -> Any:
@@ -60,13 +60,22 @@ def _as_array(values: Any) -> Any:
 
 
 def read_log_table(
-    content: bytes, last: int | None = None
+    content: bytes | memoryview, last: int | None = None, body: bytes = b""
 ) -> tuple[dict[str, list[Any]], list[float], list[Any], list[str] | None]:
-    """Features by name, scores, predictions and entities' ids of a record's table, or of its `last` rows."""
+    """Features by name, scores, predictions and entities' ids of a record's table, or of its `last` rows.
+
+    The features may lie in the request's `body` instead.
+    """
     import pyarrow as pa
 
-    table = pa.ipc.open_stream(content).read_all()
-    table = table if last is None else table.slice(max(0, table.num_rows - last))
-    values = {name: table[name].to_pylist() for name in table.column_names}
+    values = _last_values(pa.ipc.open_stream(content).read_all(), last)
     features = {name.removeprefix(_FEATURE): column for name, column in values.items() if name.startswith(_FEATURE)}
+    if body:
+        opened = pa.ipc.open_file if body.startswith(ARROW_FILE_MAGIC) else pa.ipc.open_stream
+        features = _last_values(opened(body).read_all(), last)
     return features, values["score"], values["prediction"], values.get("entity")
+
+
+def _last_values(table: Any, last: int | None) -> dict[str, list[Any]]:
+    table = table if last is None else table.slice(max(0, table.num_rows - last))
+    return {name: table[name].to_pylist() for name in table.column_names}

@@ -64,18 +64,21 @@ class LogWriter:
             self._header = header
             self._release(sync=True)
 
-    def append(self, frames: bytes) -> None:
-        """Hand whole frames to the operating system; raises `LogFull`, leaving no torn frame where it can help it."""
+    def append(self, frames: bytes, body: bytes = b"") -> None:
+        """Hand whole frames to the operating system; raises `LogFull`, leaving no torn frame where it can help it.
+
+        `body` is the rest of the last frame, where that is so large that it should not be copied.
+        """
         try:
             descriptor = self._descriptor
             if descriptor is None or self._size >= self.segment_bytes or time.monotonic() >= self._due:
                 descriptor = self._rotate()
+            if self._gap is not None:
+                frames = encode_record(self._gap) + frames
             if self._size == 0 and self._header is not None:
                 frames = encode_record(self._header) + frames
-            if self._gap is not None:
-                frames += encode_record(self._gap)
-            written = os.write(descriptor, frames)
-            if written != len(frames):
+            written = _write_both(descriptor, frames, body) if body else os.write(descriptor, frames)
+            if written != len(frames) + len(body):
                 raise OSError(28, "the disk took only a part of the record")
             self._size += written
             self._gap = None
@@ -175,6 +178,11 @@ class LogWriter:
                 self.append(b"")
         self._release(sync=True)
         self.sync()
+
+
+def _write_both(descriptor: int, *parts: bytes) -> int:
+    """In one turn where the system can; returns how many bytes were taken."""
+    return os.writev(descriptor, parts) if hasattr(os, "writev") else os.write(descriptor, b"".join(parts))
 
 
 def _sync(descriptor: int) -> None:

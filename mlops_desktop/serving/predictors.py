@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +13,15 @@ from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.models import Runtime, Signature, Task
 from mlops_desktop.serving.frames import JobResult, LoadRequest
+from mlops_desktop.serving.texts import Texts
 
 MISSING_TEXT = "__missing__"
 """What training puts in place of a missing text."""
 
+SLICE_ROWS = 4096
+"""How many rows are predicted at a time: what a model makes of them on its way fits into the processor's cache."""
+
+Column = NDArray[Any] | Texts
 _DTYPES: dict[str, Any] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -29,13 +35,14 @@ class Predictor(Protocol):
     """`columns` are in the order of the signature's features and of equal length n.
 
     `dtypes` are those of the model's inputs in that order; arrays of them have shape [n, 1] and no infinite numbers.
+    Where the type is object the column may also come as `Texts`.
     Returns probabilities of shape [n, classes] for a classifier, values of shape [n] for a regression.
     """
 
     @property
     def dtypes(self) -> list[Any]: ...
 
-    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]: ...
+    def predict_arrays(self, arrays: Sequence[Column]) -> NDArray[np.float64]: ...
 
 
 def predict(predictor: Predictor, columns: list[list[Any]]) -> NDArray[np.float64]:
@@ -60,7 +67,7 @@ class ShapeChecked:
     def dtypes(self) -> list[Any]:
         return self._predictor.dtypes
 
-    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]:
+    def predict_arrays(self, arrays: Sequence[Column]) -> NDArray[np.float64]:
         output = self._predictor.predict_arrays(arrays)
         expected = (len(arrays[0]), *self._width)
         if output.shape != expected:
@@ -97,7 +104,14 @@ class OnnxPredictor:
         self._output = "probabilities" if "probabilities" in names else names[-1]
         self._is_classifier = signature.task is Task.CLASSIFICATION
 
-    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]:
+    def predict_arrays(self, arrays: Sequence[Column]) -> NDArray[np.float64]:
+        rows = len(arrays[0])
+        if rows <= SLICE_ROWS:
+            return self._run([_readable(array) for array in arrays])
+        slices = (slice(start, start + SLICE_ROWS) for start in range(0, rows, SLICE_ROWS))
+        return np.concatenate([self._run([_readable(array[part]) for array in arrays]) for part in slices])
+
+    def _run(self, arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         feed = dict(zip(self._names, arrays, strict=True))
         output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float64)
         return output if self._is_classifier else output.reshape(len(output))
@@ -134,16 +148,24 @@ class SklearnPredictor:
         self.dtypes = [object if feature.type is ColumnType.TEXT else np.float32 for feature in signature.features]
         self._is_classifier = signature.task is Task.CLASSIFICATION
 
-    def predict_arrays(self, arrays: list[NDArray[Any]]) -> NDArray[np.float64]:
+    def predict_arrays(self, arrays: Sequence[Column]) -> NDArray[np.float64]:
         import pandas as pd
 
         data = {
             feature.name: pd.Series(values.ravel(), dtype=values.dtype)
-            for feature, values in zip(self._features, arrays, strict=True)
+            for feature, values in zip(self._features, map(_whole, arrays), strict=True)
         }
         frame = pd.DataFrame(data)
         method = self._model.predict_proba if self._is_classifier else self._model.predict
         return np.asarray(method(frame), dtype=np.float64)
+
+
+def _readable(column: Column) -> NDArray[Any]:
+    return column if isinstance(column, np.ndarray) else column.for_onnx()
+
+
+def _whole(column: Column) -> NDArray[Any]:
+    return column if isinstance(column, np.ndarray) else column.objects()
 
 
 def result_of(output: NDArray[np.float64]) -> JobResult:

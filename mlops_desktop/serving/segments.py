@@ -31,7 +31,15 @@ class Tail(StrEnum):
 
 def framed(body: bytes) -> bytes:
     """The body as one frame."""
-    return FRAME_HEADER.pack(len(body), zlib.crc32(body)) + body
+    return frame_header(body) + body
+
+
+def frame_header(*parts: bytes) -> bytes:
+    """What stands before a body that is given in parts."""
+    size = checksum = 0
+    for part in parts:
+        size, checksum = size + len(part), zlib.crc32(part, checksum)
+    return FRAME_HEADER.pack(size, checksum)
 
 
 def stems(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.models import Signature
+from mlops_desktop.serving.arena import Arena
 from mlops_desktop.serving.frames import BatchReply, BulkJob, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
 from mlops_desktop.serving.gateway.memory import allow_more
 from mlops_desktop.serving.predictors import Predictor, load_predictor, predict, probe, result_of
@@ -26,6 +27,7 @@ class Served(NamedTuple):
 
     predictor: Predictor
     signature: Signature
+    arena: Arena | None
 
 
 _batch_decoder = msgspec.msgpack.Decoder(list[list[list[Any]] | BulkJob])
@@ -37,6 +39,7 @@ def main(argv: list[str]) -> int:
     With `--warm` the libraries of ONNX models are there before a version is asked for.
     """
     source, sink = _take_pipes()
+    arena = Arena.inherited(argv)
     if "--warm" in argv:
         import onnxruntime  # noqa: F401
     frames = FrameReader()
@@ -44,7 +47,7 @@ def main(argv: list[str]) -> int:
     while data := os.read(source, 1 << 20):
         for body in frames.feed(data):
             if served is None:
-                served = _load(sink, body)
+                served = _load(sink, body, arena)
                 if served is None:
                     return 1
             else:
@@ -76,7 +79,7 @@ def _send(sink: int, data: bytes) -> None:
         view = view[os.write(sink, view) :]
 
 
-def _load(sink: int, body: bytes) -> Served | None:
+def _load(sink: int, body: bytes, arena: Arena | None) -> Served | None:
     started = time.perf_counter()
     try:
         request = msgspec.msgpack.decode(body, type=LoadRequest)
@@ -89,7 +92,7 @@ def _load(sink: int, body: bytes) -> Served | None:
     if request.request_bytes:
         allow_more(request.request_bytes)
     _send(sink, encode_frame(Loaded("", (time.perf_counter() - started) * 1e3)))
-    return Served(predictor, request.signature)
+    return Served(predictor, request.signature, arena)
 
 
 Job = list[list[Any]] | BulkJob
@@ -121,7 +124,7 @@ def _predict(served: Served, job: Job) -> JobResult:
     if isinstance(job, BulkJob):
         from mlops_desktop.serving.bulk import run_bulk  # needs pyarrow, which workers of single rows do without
 
-        return run_bulk(job, served.predictor, served.signature)
+        return run_bulk(job, served.predictor, served.signature, served.arena)
     return result_of(predict(served.predictor, job))
 
 

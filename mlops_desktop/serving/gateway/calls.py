@@ -102,7 +102,7 @@ class Answer(Struct):
 class Encoded(Struct):
     """A body with what its headers must say."""
 
-    content: bytes
+    content: bytes | memoryview
     content_type: str = JSON_TYPE
     headers: dict[str, str] | None = None
 

@@ -29,7 +29,7 @@ def decompressed(body: bytes | memoryview, encoding: str, limit: int) -> bytes |
     return content
 
 
-def compressed(content: bytes, encoding: str) -> bytes:
+def compressed(content: bytes | memoryview, encoding: str) -> bytes:
     """The content packed."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, ENCODINGS[encoding])
     return packer.compress(content) + packer.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -61,6 +62,9 @@ class Request:
         self.received_ns = 0
 
 
+_NOTHING = Request()
+"""Stands for the request that has not begun, so that the last one is not held for longer than it takes."""
+
 Handler = Callable[[Request, "HttpConnection"], None]
 
 
@@ -75,9 +79,10 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
-        self._incoming = Request()
+        self._incoming = _NOTHING
         self._is_receiving = False
         self._parts: list[bytes] = []
+        self._large: io.BytesIO | None = None  # grows without copying and becomes the body without copying
         self._body_size = 0
         self._header_size = self._header_count = 0
         self._fault: HttpError | None = None
@@ -153,7 +158,7 @@ class HttpConnection(asyncio.Protocol):
         self._incoming = Request()
         self._is_receiving = True
         self._began = time.monotonic()
-        self._parts = []
+        self._parts, self._large = [], None
         self._body_size = self._header_size = self._header_count = 0
 
     def on_url(self, url: bytes) -> None:
@@ -182,13 +187,22 @@ class HttpConnection(asyncio.Protocol):
         self._body_size += len(body)
         if self._body_size > self._limits.body:
             self._fail(413, f"The body is larger than {self._limits.body:,} bytes; send fewer rows at a time.")
-        self._parts.append(body)
+        if self._body_size <= _LARGE_BODY:
+            self._parts.append(body)
+            return
+        if self._large is None:
+            self._large = io.BytesIO()
+            self._large.writelines(self._parts)
+        self._large.write(body)
 
     def on_message_complete(self) -> None:
-        request, self._is_receiving = self._incoming, False
+        request, self._is_receiving, self._incoming = self._incoming, False, _NOTHING
         request.method = self._parser.get_method()
         request.keep_alive = self._parser.should_keep_alive()
-        request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        if self._large is not None:
+            request.body, self._large = self._large.getvalue(), None
+        else:
+            request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         request.received_ns = time.perf_counter_ns()
         self._parts = []
         if self._current is None and not self._is_unread:

@@ -1,7 +1,8 @@
 """What a serving worker gets to know of us: as little as it needs, for it runs the code of models.
 
-It inherits no descriptor but its pipes and standard error, no variable that is not named here (no password or token of
-whoever started the program), and a working directory that leads nowhere. All it needs comes through its pipe.
+It inherits no descriptor but its pipes, the memory that it shares with us, and standard error, no variable that is not
+named here (no password or token of whoever started the program), and a working directory that leads nowhere. All it
+needs comes through its pipe.
 """
 
 from __future__ import annotations

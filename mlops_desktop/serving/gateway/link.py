@@ -8,12 +8,22 @@ import os
 import subprocess
 import time
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
 from mlops_desktop.core.processes import program_command
-from mlops_desktop.serving.frames import BatchReply, FrameReader, JobResult, Loaded, LoadRequest, encode_frame
+from mlops_desktop.serving.arena import Arena
+from mlops_desktop.serving.frames import (
+    BatchReply,
+    BulkJob,
+    BulkResult,
+    FrameReader,
+    JobResult,
+    Loaded,
+    LoadRequest,
+    encode_frame,
+)
 from mlops_desktop.serving.gateway.isolation import worker_environment, worker_folder
 
 if TYPE_CHECKING:
@@ -56,8 +66,9 @@ class WorkerLink(asyncio.SubprocessProtocol):
     One that `is_leaving` goes on predicting until its successor is ready; `loaded_bytes` is its size after loading.
     """
 
-    def __init__(self, owner: WorkerOwner) -> None:
+    def __init__(self, owner: WorkerOwner, arena: Arena | None) -> None:
         self._owner = owner
+        self._arena = arena
         self._transport: asyncio.SubprocessTransport | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._frames = FrameReader()
@@ -76,15 +87,23 @@ class WorkerLink(asyncio.SubprocessProtocol):
     @classmethod
     async def start(cls, owner: WorkerOwner, *arguments: str) -> WorkerLink:
         """Start the process; it waits to be told what to load."""
-        _, link = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(owner),
-            *program_command("serving-worker", *arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None,
-            env=worker_environment(os.environ) | _ONE_THREAD,
-            cwd=worker_folder(),
-        )
+        arena = Arena.create()
+        shared = (arena.descriptor,) if arena is not None else ()
+        try:
+            _, link = await asyncio.get_running_loop().subprocess_exec(
+                lambda: cls(owner, arena),
+                *program_command("serving-worker", *arguments, *(f"--arena={number}" for number in shared)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None,
+                env=worker_environment(os.environ) | _ONE_THREAD,
+                cwd=worker_folder(),
+                pass_fds=shared,
+            )
+        except BaseException:
+            if arena is not None:
+                arena.close()
+            raise
         return link
 
     def load(self, request: LoadRequest, owner: WorkerOwner) -> None:
@@ -114,7 +133,10 @@ class WorkerLink(asyncio.SubprocessProtocol):
         """Give it a batch; it must be idle."""
         self._batch = batch
         self._busy_since = time.monotonic()
-        self._write(encode_frame([job.columns for job in batch]))
+        columns: list[Any] = [job.columns for job in batch]
+        if self._arena is not None and isinstance(columns[0], BulkJob) and self._arena.put(columns[0].body):
+            columns = [msgspec.structs.replace(columns[0], body=memoryview(b""), shared=len(columns[0].body))]
+        self._write(encode_frame(columns))
 
     def close(self) -> None:
         """Let it end by itself, at the end of its standard input; one that hangs is made to."""
@@ -147,7 +169,14 @@ class WorkerLink(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         del fd
-        for body in self._frames.feed(data):
+        if self.is_dead:
+            return
+        try:
+            bodies = self._frames.feed(data)
+        except ValueError as problem:
+            self._mistrust(f"it does not speak as a worker does: {problem}")
+            return
+        for body in bodies:
             if self.is_dead:
                 return  # its batch is already with another worker
             try:
@@ -168,12 +197,28 @@ class WorkerLink(asyncio.SubprocessProtocol):
         self._owner.worker_ready(self)
 
     def _take_reply(self, reply: BatchReply) -> None:
-        if len(reply.results) != len(self._batch):
-            self._mistrust(f"{len(reply.results)} results for {len(self._batch)} requests")
+        results = reply.results
+        if len(results) != len(self._batch):
+            self._mistrust(f"{len(results)} results for {len(self._batch)} requests")
             return
+        if results[0].bulk is not None and results[0].bulk.shared:
+            try:
+                results = [self._taken_out(results[0], results[0].bulk)]
+            except ValueError as problem:
+                self._mistrust(str(problem))
+                return
+        if self._arena is not None and results[0].bulk is not None:
+            self._arena.trim()
         batch, self._batch = self._batch, []
-        pairs: list[tuple[Job, JobResult]] = list(zip(batch, reply.results, strict=True))
+        pairs: list[tuple[Job, JobResult]] = list(zip(batch, results, strict=True))
         self._owner.worker_answered(self, pairs, reply.inference_us)
+
+    def _taken_out(self, result: JobResult, bulk: BulkResult) -> JobResult:
+        """The result with the content that lies in the shared memory, where the next request is laid over it."""
+        if self._arena is None:
+            raise ValueError("it answers in shared memory that it does not have")
+        content = bytes(self._arena.view(bulk.place, bulk.shared))
+        return msgspec.structs.replace(result, bulk=msgspec.structs.replace(bulk, content=memoryview(content)))
 
     def _mistrust(self, fault: str) -> None:
         self._fault = fault
@@ -198,6 +243,9 @@ class WorkerLink(asyncio.SubprocessProtocol):
         code = self._transport.get_returncode() if self._transport is not None else None
         if self._transport is not None:
             self._transport.close()
+        if self._arena is not None:
+            self._arena.close()
+            self._arena = None
         lost, self._batch = self._batch, []
         if lost or not (self._is_closed or self._has_refused):
             self._owner.worker_died(self, lost, *self._ending(code))

@@ -21,6 +21,7 @@ from mlops_desktop.serving.gateway.checks import (
 )
 from mlops_desktop.serving.predictors import MISSING_TEXT
 from mlops_desktop.serving.rules import InputRules
+from mlops_desktop.serving.texts import Texts
 
 _MISSING_NUMBERS = ["NaN", "nan", "NA", "N/A", "null", "NULL", "None"]
 _TRUTHS = {"true": "1", "false": "0"}
@@ -40,9 +41,9 @@ def features_of(table: pa.Table, signature: Signature, rules: InputRules, *, is_
     return found
 
 
-def array_of(column: pa.Array, dtype: Any) -> NDArray[Any]:
+def array_of(column: pa.Array, dtype: Any) -> NDArray[Any] | Texts:
     """Shape [n, 1]. A null or infinite number becomes NaN, a null text the marker, as in training."""
-    return (_texts(column) if dtype is object else _numbers(column, dtype)).reshape(-1, 1)
+    return _texts(column) if dtype is object else _numbers(column, dtype).reshape(-1, 1)
 
 
 def _of_kind(feature: Feature, column: pa.Array, *, is_text: bool) -> pa.Array:
@@ -132,12 +133,11 @@ def _numbers(column: pa.Array, dtype: Any) -> NDArray[Any]:
     return wanted
 
 
-def _texts(column: pa.Array) -> NDArray[Any]:
-    """Each different text becomes one Python object, which is what makes this fast."""
+def _texts(column: pa.Array) -> Texts:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    known: NDArray[Any] = np.empty(len(encoded.dictionary) + 1, dtype=object)
-    known[:-1] = [MISSING_TEXT if text is None else text for text in encoded.dictionary.to_pylist()]
-    known[-1] = MISSING_TEXT
-    places = pc.fill_null(encoded.indices.cast(pa.int64()), len(encoded.dictionary))
-    indices = np.frombuffer(places.buffers()[1], dtype=np.int64)[places.offset : places.offset + len(places)]
-    return np.asarray(known[indices])
+    known = [MISSING_TEXT if text is None else text for text in encoded.dictionary.to_pylist()]
+    places = encoded.indices
+    if places.null_count:
+        places, known = pc.fill_null(places.cast(pa.int64()), len(known)), [*known, MISSING_TEXT]
+    values: NDArray[Any] = np.frombuffer(places.buffers()[1], dtype=str(places.type))
+    return Texts(known, values[places.offset : places.offset + len(places)])

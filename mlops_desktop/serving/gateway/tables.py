@@ -22,9 +22,9 @@ from mlops_desktop.serving.gateway.calls import (
     checked_ids,
 )
 from mlops_desktop.serving.gateway.faults import HttpError
+from mlops_desktop.serving.log_tables import ARROW_FILE_MAGIC
 
 MAX_COLUMNS = 20_000
-_ARROW_FILE_MAGIC = b"ARROW1"
 
 
 def call_of_table(body: bytes | memoryview, form: Form) -> Call:
@@ -110,7 +110,7 @@ def _read_arrow(body: bytes | memoryview) -> pa.Table:
     from pyarrow import ipc
 
     buffer = pa.py_buffer(body)
-    if bytes(memoryview(body)[:6]) == _ARROW_FILE_MAGIC:
+    if bytes(memoryview(body)[:6]) == ARROW_FILE_MAGIC:
         file = ipc.open_file(buffer)
         batches: Any = (file.get_batch(place) for place in range(file.num_record_batches))
         schema = file.schema
