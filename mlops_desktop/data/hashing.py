@@ -153,7 +153,11 @@ def _text_words(bounds: NDArray[np.int64], data: NDArray[np.uint8]) -> Words:
     words: Words = np.ndarray(shape=(len(data) + 1,), dtype="<u8", buffer=padded.data, strides=(1,))
     short = lengths <= _LONG_TEXT
     for first in range(0, min(int(lengths.max(initial=0)), _LONG_TEXT), 8):
-        active = np.flatnonzero(short & (lengths > first))
+        is_active = short & (lengths > first)
+        if is_active.all():  # no need to pick them
+            absorb(state, words[starts + first] & _MASKS[np.minimum(lengths - first, 8)])
+            continue
+        active = np.flatnonzero(is_active)
         if not len(active):
             break
         word = words[starts[active] + first] & _MASKS[np.minimum(lengths[active] - first, 8)]

@@ -38,6 +38,7 @@ _BLOCK = 1 << 22
 _SAMPLE = 1 << 20
 _FIRST_ROWS = 1000
 _LARGEST_BLOCK = 1 << 28
+_EXPONENT = 0x7FF << 52
 _COLUMN = re.compile(r"In CSV column #(\d+)")
 _VALUE = re.compile(r"invalid value ('.*')$", re.DOTALL)
 _PLAIN = candidates(PLAIN, ())
@@ -360,8 +361,9 @@ def _holds_large(column: pa.Array) -> bool:
     if column.type != DOUBLE or not len(column):
         return False
     bits = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column)]
-    exponents = (bits >> 52) & 0x7FF
-    return bool(((exponents >= 1023 + 53) & (exponents < 0x7FF)).any())
+    exponents = bits & _EXPONENT
+    is_large = exponents >= (1023 + 53) << 52
+    return bool(is_large.any() and (exponents[is_large] < _EXPONENT).any())
 
 
 def _first_misfit(reading: Reading, values: pa.Array) -> int:

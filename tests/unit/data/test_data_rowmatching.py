@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_desktop.data.versions.rowmatching import Run, match, runs_of
+from mlops_desktop.data.versions.rowmatching import Run, is_scattered, match, runs_of
 
 
 def found(new: list[int], old: list[int]) -> list[tuple[int, int, int]]:
@@ -72,3 +72,28 @@ def test_every_match_is_an_equal_row_and_runs_cover_all(new: list[int], old: lis
 
 def _positions(run: Run) -> list[int]:
     return [-1] * run.rows if run.source < 0 else list(range(run.source, run.source + run.rows))
+
+
+def test_rows_that_alternate_with_others_are_scattered():
+    new = np.arange(20_000, dtype=np.uint64)
+    assert is_scattered(new, [new[::10].copy()])
+    assert is_scattered(new, [new[:10_000:2].copy(), new[10_001::2].copy()])
+
+
+def test_rows_of_which_none_is_known_are_scattered():
+    new = np.arange(20_000, dtype=np.uint64)
+    assert is_scattered(new, [new + np.uint64(20_000)])
+
+
+def test_rows_with_edits_here_and_there_are_not_scattered():
+    old = np.arange(20_000, dtype=np.uint64)
+    edited = np.random.default_rng(1).choice(20_000, 256, replace=False)
+    new = old.copy()
+    new[edited] += np.uint64(1 << 40)
+    assert not is_scattered(new, [old[:5_000], old[5_000:]])
+    assert not is_scattered(new[:1_000], [old])
+
+
+def test_a_table_of_which_a_part_is_kept_is_not_scattered():
+    new = np.arange(20_000, dtype=np.uint64)
+    assert not is_scattered(new, [new[4_000:6_000].copy()])
