@@ -4,100 +4,33 @@ The bare loop decodes the same request, predicts with ONNX Runtime and encodes t
 log or split: what one core could do at most. The model has three columns; load comes from a process of its own.
 Prints one JSON object per figure.
 
-    python benchmarks/bench_serving.py [--seconds 5] [--connections 16] [--canary 0.5]
+    python -m benchmarks.bench_serving [--seconds 5] [--connections 16] [--canary 0.5]
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import multiprocessing
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.serving_load import Job, drive, post
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 
-class LoadConnection(asyncio.Protocol):
-    """Sends the next request as soon as the last one is answered, and keeps its latencies in seconds."""
-
-    def __init__(self, request: bytes, until: float, latencies: list[float], failures: list[bytes]) -> None:
-        self.done = asyncio.get_running_loop().create_future()
-        self._request, self._until = request, until
-        self._latencies, self._failures = latencies, failures
-        self._buffer = b""
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._send()
-
-    def _send(self) -> None:
-        self._sent = time.perf_counter()
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, separator, body = self._buffer.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        now = time.perf_counter()
-        self._latencies.append(now - self._sent)
-        if not head.startswith(b"HTTP/1.1 200"):
-            self._failures.append(self._buffer)
-        self._buffer = b""
-        if now < self._until:
-            self._send()
-        else:
-            self._transport.close()
-            self.done.set_result(None)
-
-
-async def drive(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], list[bytes], float]:
-    latencies: list[float] = []
-    failures: list[bytes] = []
-    loop = asyncio.get_running_loop()
-    started = time.perf_counter()
-    made = [
-        await loop.create_connection(
-            lambda: LoadConnection(request, started + seconds, latencies, failures), "127.0.0.1", port
-        )
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(connection.done for _, connection in made))
-    return latencies, failures, time.perf_counter() - started
-
-
-def load(port: int, request: bytes, connections: int, seconds: float, answer: Any) -> None:
-    import uvloop
-
-    latencies, failures, took = uvloop.run(drive(port, request, connections, seconds))
-    latencies.sort()
-    answer.send(
-        {
-            "requests_per_s": round(len(latencies) / took),
-            "p50_ms": round(latencies[len(latencies) // 2] * 1e3, 2),
-            "p99_ms": round(latencies[int(len(latencies) * 0.99)] * 1e3, 2),
-            "failed": len(failures),
-            "answered": len(latencies) - len(failures),
-        }
-    )
-
-
 def measure(port: int, body: bytes, connections: int, seconds: float) -> dict[str, Any]:
-    request = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=load, args=(port, request, connections, seconds, theirs))
-    process.start()
-    figures: dict[str, Any] = ours.recv()
-    process.join()
-    return figures
+    outcome = drive(Job(port, (post("/predict", body),), connections, seconds))
+    return {
+        "requests_per_s": round(outcome.per_second),
+        "p50_ms": round(outcome.quantile_ms(0.5), 2),
+        "p99_ms": round(outcome.quantile_ms(0.99), 2),
+        "failed": len(outcome.failures),
+        "answered": len(outcome.finished) - len(outcome.failures),
+    }
 
 
 def bare_loop(artifact: str, signature: Any, body: bytes, seconds: float) -> int:
@@ -126,7 +59,6 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--canary", type=float, default=0.5, help="the canary's share in the second measurement")
     options = parser.parse_args()
-    multiprocessing.set_start_method("spawn")
     from serving_kit import ROW, SIGNATURE, config, export, fitted, logged, version
 
     from mlops_desktop.serving.config import Route
