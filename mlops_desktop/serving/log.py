@@ -141,7 +141,7 @@ def decode_body(body: bytes, last: int | None = None) -> AnyRecord | None:
     try:
         record = _decoder.decode(body)
         return record.whole(last) if isinstance(record, BulkRecord) else record
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
