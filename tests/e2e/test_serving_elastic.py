@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -14,7 +15,7 @@ import joblib
 import psutil
 import pytest
 from serving_kit import ROW, Client, Traffic, config, export, fitted, logged, version, wait_until
-from serving_models import DIE, HANG, LEAK, WRONG_SHAPE, Misbehaving
+from serving_models import DIE, GARBAGE, HANG, LEAK, WRONG_SHAPE, Misbehaving
 
 from mlops_desktop.core.models import Runtime
 from mlops_desktop.serving.config import AutoscalerSpec, ServingSpec
@@ -173,6 +174,22 @@ def test_a_wrong_shape_is_the_models_error_and_no_other_requests(supervisor: Sup
     assert [status for status, _, _ in answers] == [200, 500] * 8
     assert answers[1][1]["error"] == "The model answers (2, 2) to 1 rows where its signature says (1, 2)."
     assert pool(supervisor).pids == pids
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the model looks for its pipe in /proc")
+def test_a_worker_that_talks_nonsense_is_replaced_and_nobody_else_is_hurt(
+    supervisor: Supervisor, misbehaving: str
+) -> None:
+    """What it says in between is no answer: neither to the request that made it say so, nor to the next one."""
+    supervisor.start(limited(misbehaving, autoscaler=AutoscalerSpec(min_workers=2, max_workers=2)))
+    wait_until(lambda: len(pool(supervisor).pids) == 2)
+    with Traffic(supervisor.port, threads=2) as traffic:
+        for value in GARBAGE:
+            status, answer, _ = ask(supervisor, value)
+            assert status == 500 and "process ended 2 times while it worked on this request" in answer["error"]
+        traffic.wait_for_more(20)
+    assert traffic.failures == [] and {answer["scores"][0] for answer in traffic.answers} == {0.75}
+    assert pool(supervisor).restarts == 2 * len(GARBAGE)
 
 
 def test_a_worker_that_leaks_is_replaced_after_its_requests(supervisor: Supervisor, misbehaving: str) -> None:
