@@ -117,7 +117,7 @@ def _sheets(page: Any, outdir: Path, theme: Theme, size: tuple[int, int]) -> lis
     screens.wait_until(lambda: page.is_settled)
     page.tab.split.spin.setValue(35)
     page.tab.split.apply.click()
-    written.append(_sheet(page.tab.sheet, outdir, "share", theme, size))
+    written.append(_sheet(page.tab.deeds.sheet, outdir, "share", theme, size))
     view = page.tab.view
     page.tab.view = replace(view, rollout=None)
     written.append(_sheet(page.tab.open_start(), outdir, "start", theme, size))

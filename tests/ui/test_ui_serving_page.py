@@ -109,6 +109,8 @@ def test_an_endpoint_without_an_engine_is_told_from_one_that_serves(
     page = serving_page(qtbot, open_view(flights))
     qtbot.waitUntil(lambda: "No engine" in page.tab.state.title.text(), timeout=10_000)
     assert page.trouble.isVisible()
+    assert page.head.chip.text == "No engine"
+    assert not page.head.restart.isEnabled()
 
 
 def test_an_endpoint_without_requests_leads_to_the_form(flights: Path, open_view: OpenView, qtbot: QtBot) -> None:

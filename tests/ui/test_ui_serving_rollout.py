@@ -37,9 +37,9 @@ def newest(folder: Path) -> Rollout:
 
 def agree(tab: Any, qtbot: QtBot, reason: str) -> None:
     """Give a reason, and go ahead."""
-    assert not tab.sheet.accept_button.isEnabled()
-    qtbot.keyClicks(tab.sheet.reason, reason)
-    tab.sheet.accept_button.click()
+    assert not tab.deeds.sheet.accept_button.isEnabled()
+    qtbot.keyClicks(tab.deeds.sheet.reason, reason)
+    tab.deeds.sheet.accept_button.click()
 
 
 def test_the_plan_and_the_evidence_are_on_screen(story: Path, open_view: OpenView, qtbot: QtBot) -> None:
@@ -99,7 +99,7 @@ def test_a_share_is_set_once_it_is_confirmed_and_else_taken_back(
     tab = rollout_tab(qtbot, open_view(flights))
     tab.split.spin.setValue(35)
     tab.split.apply.click()
-    tab.sheet.reject()
+    tab.deeds.sheet.reject()
     qtbot.waitUntil(lambda: tab.split.spin.value() == 20)
     assert newest(flights).weight == 0.2
     tab.split.spin.setValue(35)

@@ -140,12 +140,14 @@ class ServingPage(Page):
     def _show_trouble(self) -> None:
         """What keeps the endpoint from serving, and what helps; the most telling reason alone."""
         endpoint, reading = self.row.endpoint, self.feed.newest
+        runs = reading is None or reading.engine.running
+        self.head.set_engine(self.row, runs)
         reason = endpoint.reason.rstrip(".")
         tone, text = Tone.CRITICAL, ""
         if endpoint.state is EndpointState.FAILED:
             text = self.tr("It does not serve: {reason}. Start it again once that is mended; the logs say more.")
-        elif endpoint.state is not EndpointState.STOPPED and reading is not None and not reading.engine.running:
-            tone, text = Tone.WARNING, self.tr("No engine runs in this workspace, so nothing is served. See Settings.")
+        elif endpoint.state is not EndpointState.STOPPED and not runs:
+            tone, text = Tone.WARNING, self.tr("No engine runs in this workspace, so nothing is served.")
         elif endpoint.state is EndpointState.SERVING and reason in self._troubles(reading):
             tone, text = Tone.WARNING, self.tr("It serves, but not all is well: {reason}.")
         if text:

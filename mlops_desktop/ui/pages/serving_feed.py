@@ -57,15 +57,15 @@ class Course:
         for version, (p50, p95, p99) in point.latency.items():
             self._add(f"latency {version}".rstrip(), at, {"p50": p50, "p95": p95, "p99": p99})
         waiting = {"queued": point.queued, "working": point.working}
-        self._add("work", at, waiting | {"ready": point.ready, "wanted": point.wanted})
+        self._add("work", at, waiting | {"ready": float(point.ready), "wanted": float(point.wanted)})
         for tracks in self.groups.values():
             for track in tracks.values():
                 track.forget_before(at - COURSE_SECONDS)
 
-    def _add(self, group: str, at: float, values: dict[str, float] | dict[str, int]) -> None:
+    def _add(self, group: str, at: float, values: dict[str, float]) -> None:
         tracks = self.groups.setdefault(group, {})
         for name, value in values.items():
-            tracks.setdefault(name, Track()).add(at, float(value))
+            tracks.setdefault(name, Track()).add(at, value)
 
     def tracks(self, group: str) -> dict[str, Track]:
         """Those of a group that have a point in the last two minutes."""

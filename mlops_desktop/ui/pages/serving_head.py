@@ -92,6 +92,15 @@ class EndpointHead(Card):
         self.stop.setEnabled(state is not EndpointState.STOPPING)
         self.set_base(base if not is_off else "", row.endpoint.name)
 
+    def set_engine(self, row: ServingRow, runs: bool) -> None:
+        """Without an engine nothing is served, whatever is recorded."""
+        state = row.endpoint.state
+        if runs or state in _OFF:
+            self.chip.set_status(state.value)
+        else:
+            self.chip.set_status("unknown", self.tr("No engine"))
+        self.restart.setEnabled(runs and state is EndpointState.SERVING)
+
     def set_base(self, base: str, name: str) -> None:
         """Where the endpoint is reached by now."""
         found = addresses(base, name)

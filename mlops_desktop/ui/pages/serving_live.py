@@ -112,7 +112,8 @@ class LiveTab(ServedTab):
         share = self.tr("{n}, {share} since the start")
         told = share.format(n=compact(errors), share=percent(errors / requests if requests else 0.0, 2))
         self.figures[4].set_value(fixed(failing, 1), "1/s", told)
-        told = self.tr("{queued} waiting, {working} in hand").format(queued=point.queued, working=point.working)
+        told = self.tr("{queued} waiting, {working} in hand")
+        told = told.format(queued=compact(point.queued), working=compact(point.working))
         unit = self.tr("of {n} wanted").format(n=point.wanted) if point.wanted != point.ready else ""
         workers.set_value(str(point.ready), unit, told)
         self._say_notes(point)
@@ -120,7 +121,7 @@ class LiveTab(ServedTab):
     def _say_notes(self, point: LivePoint) -> None:
         if point.source == "gateway":
             rates, latency = self.tr("each of the last second"), self.tr("each of the last 5 s")
-            now = self.tr("10 a second")
+            now = rates
         else:
             rates, latency = self.tr("each of the last 10 s, from the engine"), self.tr("since the start")
             now = self.tr("from the engine")

@@ -8,9 +8,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from mlops_desktop.core.deployments import Rollout, RolloutKind
-from mlops_desktop.ui.bridge import Query
 from mlops_desktop.ui.pages.columns import FittingColumns
 from mlops_desktop.ui.pages.data_sheet import opened
+from mlops_desktop.ui.pages.serving_deeds import RolloutDeeds
 from mlops_desktop.ui.pages.serving_evidence import evidence_row
 from mlops_desktop.ui.pages.serving_sheets import StartSheet
 from mlops_desktop.ui.pages.serving_tab import EndpointTab
@@ -21,7 +21,6 @@ from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.chips import StatusChip
-from mlops_desktop.ui.widgets.confirm import Change, Confirmation, ConfirmSheet
 from mlops_desktop.ui.widgets.datatable import DataTable
 from mlops_desktop.ui.widgets.emptystate import EmptyState
 from mlops_desktop.ui.widgets.evidence import EvidenceList
@@ -42,6 +41,7 @@ class RolloutTab(EndpointTab):
 
     def build(self) -> None:
         self.view: RolloutView | None = None
+        self.deeds = RolloutDeeds(self.page, lambda: self.view, self._take_back_share)
         self._timer = QTimer(self)
         self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self._ask)
@@ -78,13 +78,13 @@ class RolloutTab(EndpointTab):
         self.reason = Label("", wrap=True, secondary=True)
         self.plan = StepPlan(self.tr("Steps of the rollout"))
         self.split = SplitSlider()
-        self.split.applied.connect(self._on_share)
+        self.split.applied.connect(self.deeds.share)
         for part in (self.reason, self.plan, self.split):
             card.add(part)
-        self.advance = button(self.tr("Next step…"), "skip", on_click=self._on_advance)
-        self.promote = button(self.tr("Promote…"), "promote", "primary", self._on_promote)
-        self.hold = button(self.tr("Hold…"), "pause", on_click=self._on_hold)
-        self.roll_back = button(self.tr("Roll back…"), "rollback", "danger", self._on_roll_back)
+        self.advance = button(self.tr("Next step…"), "skip", on_click=self.deeds.advance)
+        self.promote = button(self.tr("Promote…"), "promote", "primary", self.deeds.promote)
+        self.hold = button(self.tr("Hold…"), "pause", on_click=self.deeds.hold)
+        self.roll_back = button(self.tr("Roll back…"), "rollback", "danger", self.deeds.roll_back)
         holder = QWidget()
         flow = FlowLayout(holder, t.SPACE_2)
         for each in (self.advance, self.promote, self.hold, self.roll_back):
@@ -107,12 +107,10 @@ class RolloutTab(EndpointTab):
 
     def _make_past(self) -> Card:
         card = Card(self.tr("Earlier rollouts"))
-        self.start = button(self.tr("Start a rollout…"), "canary", "quiet", self.open_start)
         assert card.header is not None  # noqa: S101 - it has a title
         self.replay = button(self.tr("Replay…"), "retrain", "quiet", self.open_replay)
         self.replay.setToolTip(self.tr("Let another version answer the newest logged requests once more"))
         card.header.add_action(self.replay)
-        card.header.add_action(self.start)
         self.past = DataTable(
             [
                 ColumnSpec("ended", self.tr("Ended"), Kind.TIME, width=140),
@@ -163,7 +161,6 @@ class RolloutTab(EndpointTab):
         rollout = view.rollout
         self.guardrails.setVisible(rollout is not None)
         self.replay.setVisible(bool(view.candidates))
-        self.start.setVisible(rollout is None and bool(view.candidates) and bool(view.production) and bool(view.past))
         self.running.setCurrentIndex(0 if rollout is None else 1)
         if rollout is None:
             self._show_none(view)
@@ -255,54 +252,6 @@ class RolloutTab(EndpointTab):
         from mlops_desktop.ui.pages.serving_replay import open_replay
 
         return open_replay(self.page, self.row.endpoint.name) if self.row is not None else None
-
-    def _on_share(self, share: float) -> None:
-        text = self.tr("The plan goes on from there; requests keep to their version as far as the share allows.")
-        title, act = self.tr("Set the share of v{n}"), self.tr("Set")
-        self._ask_deed(title, text, act, percent(share, 0), "set_weight", weight=share)
-
-    def _on_advance(self) -> None:
-        if self.view is None or self.view.rollout is None:
-            return
-        step = self.view.rollout.step + 1
-        text = self.tr("What the guardrails of this step would still have waited for is left out.")
-        after = percent(self.view.spec.steps[step], 0)
-        self._ask_deed(self.tr("Take v{n} to the next step"), text, self.tr("Go on"), after, "advance")
-
-    def _on_promote(self) -> None:
-        text = self.tr("All requests go to it. The version before stays ready for a rollback.")
-        self._ask_deed(self.tr("Put v{n} into production"), text, self.tr("Promote"), "100 %", "promote_now")
-
-    def _on_hold(self) -> None:
-        text = self.tr("The rollout ends without a decision. Production answers everything again.")
-        self._ask_deed(self.tr("Hold v{n}"), text, self.tr("Hold"), "0 %", "hold")
-
-    def _on_roll_back(self) -> None:
-        text = self.tr("The rollout ends, and is on record as rolled back. Production answers everything again.")
-        self._ask_deed(self.tr("Roll v{n} back"), text, self.tr("Roll back"), "0 %", "roll_back", dangerous=True)
-
-    def _ask_deed(
-        self, title: str, text: str, act: str, after: str, verb: str, *, dangerous: bool = False, **given: float
-    ) -> ConfirmSheet | None:
-        """Ask why, then do one of the verbs of `workspace.serving`."""
-        rollout = self.view.rollout if self.view is not None else None
-        if rollout is None:
-            return None
-        change = Change(self.tr("Share of v{n}").format(n=rollout.canary), percent(rollout.weight, 0), after)
-        changes = [change]
-        if verb == "promote_now":
-            production = self.tr("In production")
-            changes.insert(0, Change(production, f"v{rollout.primary}", f"v{rollout.canary}"))
-        heading = title.format(n=rollout.canary)
-        confirmation = Confirmation(heading, text, act, tuple(changes), dangerous=dangerous)
-        done = self.tr("{what}: done").format(what=heading)
-
-        def deed(reason: str) -> Query:
-            return lambda workspace: getattr(workspace.serving, verb)(rollout.endpoint, reason=reason, **given)
-
-        self.sheet = self.page.confirm(confirmation, lambda reason: self.bridge.do(deed(reason), done))
-        self.sheet.rejected.connect(self._take_back_share)
-        return self.sheet
 
     def _take_back_share(self) -> None:
         """A share that was not confirmed is not shown either."""

@@ -29,7 +29,7 @@ from mlops_desktop.ui.widgets.banner import Banner
 from mlops_desktop.ui.widgets.buttons import button
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.datatable import DataTable
-from mlops_desktop.ui.widgets.figures import NO_VALUE, data_size, duration, percent
+from mlops_desktop.ui.widgets.figures import NO_VALUE, data_size, duration
 from mlops_desktop.ui.widgets.inspector import FactList
 from mlops_desktop.ui.widgets.reasons import Reason, ReasonList
 from mlops_desktop.ui.widgets.tablemodel import ColumnSpec, Kind
@@ -97,9 +97,7 @@ class WorkersTab(ServedTab):
                 ColumnSpec("pid", self.tr("Process"), width=96),
                 ColumnSpec("version", self.tr("Version"), width=96),
                 ColumnSpec("memory", self.tr("Memory"), width=110),
-                ColumnSpec(
-                    "share", self.tr("Of its limit"), Kind.BAR, width=160, format=lambda value: percent(value, 0)
-                ),
+                ColumnSpec("share", self.tr("Of its limit"), Kind.PERCENT, width=110, decimals=0),
             ],
             compact=True,
             toolbar=False,
@@ -107,7 +105,7 @@ class WorkersTab(ServedTab):
         )
         text = self.tr("A version sleeps while nobody asks; the next request is held until a worker is ready.")
         self.processes.set_never_set_up(self.tr("No worker is ready"), text, "", "cpu")
-        FittingColumns(self.processes, "share")
+        FittingColumns(self.processes, "version")
         card.add(self.processes, 1)
         return card
 
@@ -204,7 +202,7 @@ class WorkersTab(ServedTab):
                 "pid": [str(pid) for pid, _number in shown],
                 "version": [f"v{number}" for _pid, number in shown],
                 "memory": [data_size(size) if size else NO_VALUE for size in sizes],
-                "share": [min(1.0, (size or 0) / most) if most else 0.0 for size in sizes],
+                "share": [size / most if size and most else None for size in sizes],
             }
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections import deque
+from statistics import fmean
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -26,7 +27,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class LivePoint(Struct, frozen=True):
-    """Figures at one moment: rates per second over the last second; p50, p95 and p99 in ms over the last five.
+    """Figures at one moment: rates and the queue over the last second; p50, p95 and p99 in ms over the last five.
 
     `latency[""]` is that of all versions that answer. `source` is `gateway`, or `engine` where only the engine's own
     figures are to be had: those come more slowly, and their latencies are since the start.
@@ -37,8 +38,8 @@ class LivePoint(Struct, frozen=True):
     requests: dict[str, float]
     errors: dict[str, float]
     latency: dict[str, Percentiles]
-    queued: int = 0
-    working: int = 0
+    queued: float = 0
+    working: float = 0
     ready: int = 0
     wanted: int = 0
 
@@ -69,12 +70,13 @@ class Recent:
             return None
         second = self._before(look.at - RATE_SECONDS)
         seconds = max(look.at - second.at, 1e-3)
+        lately = [each for each in self._looks if each.at > second.at]
         return LivePoint(
             look.at, "gateway",
             {name: _more(look, second, name, "requests") / seconds for name in look.versions},
             {name: _more(look, second, name, "errors") / seconds for name in look.versions},
             _latencies(look, self._looks[0]),
-            look.queued, look.working, look.ready, look.wanted,
+            fmean(each.queued for each in lately), fmean(each.working for each in lately), look.ready, look.wanted,
         )  # fmt: skip
 
     def _before(self, moment: float) -> Look:
