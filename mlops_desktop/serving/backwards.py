@@ -17,7 +17,7 @@ from mlops_desktop.serving.segments import COMPACTED, FRAME_HEADER, LARGEST_BODY
 
 Bodies = list[tuple[bytes, int]]
 
-_PIECE = 256 * 1024
+_PIECE = 128 * 1024
 _ROWS = 4096
 _RECORD = re.compile(rb"(?=(?:[\x90-\x9f]|\xdc..)\xa1[a-z])", re.DOTALL)
 """How a record's body begins in msgpack: an array, and in it the letter of its kind."""
@@ -52,7 +52,7 @@ def _pieces(stream: BinaryIO, start: int) -> Iterator[Bodies]:
             end, may_be_torn = begin + found[0][1] - len(found[0][0]) - FRAME_HEADER.size, False
         if begin == start:
             return
-        size = min(size * 2, 16 * _PIECE)
+        size = min(size * 2, 32 * _PIECE)
 
 
 def _chain(piece: bytes, *, is_whole: bool, may_be_torn: bool) -> Bodies:
