@@ -1,20 +1,22 @@
-"""A gateway that has too few descriptors: it serves whom it has, sends others away, and comes back by itself."""
+"""A gateway with too few descriptors, or too much to hold: it serves whom it has, and comes back by itself."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from serving_kit import ROW, Client, config, export, fitted, logged, version, wait_until
 
 from mlops_desktop.serving.config import GatewayConfig, ServingSpec
-from mlops_desktop.serving.gateway.http import MOST_TOLD
-from mlops_desktop.serving.policies import LogSpec
+from mlops_desktop.serving.gateway.http import BODIES_AT_A_TIME, MOST_TOLD
+from mlops_desktop.serving.policies import LogSpec, SecuritySpec
 from mlops_desktop.serving.supervisor import Supervisor
 
 pytestmark = pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="limits another process's descriptors")
@@ -92,3 +94,34 @@ def test_without_any_descriptor_left_known_clients_are_served_and_all_comes_back
     other.close()
     client.close()
     assert set(answered) <= {record.id for record in logged(tmp_path / "spool")}
+
+
+def test_large_bodies_of_many_clients_are_bounded_together(tmp_path: Path, wanted: GatewayConfig) -> None:
+    """Of the ones that are on their way all are taken in or told; when they have gone there is room again."""
+    supervisor = Supervisor(tmp_path / "spool", tmp_path / "logs")
+    supervisor.start(replace(wanted, security=SecuritySpec(body_mb=1.0)))
+    size = 1 << 20
+    begun = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size + b" " * (size - 1)
+    small = Client(supervisor.port)
+    try:
+        for _ in range(2):
+            with contextlib.ExitStack() as opened:
+                address = ("127.0.0.1", supervisor.port)
+                sockets = [
+                    opened.enter_context(socket.create_connection(address, timeout=30))
+                    for _ in range(BODIES_AT_A_TIME + 4)
+                ]
+                for each in sockets:
+                    each.sendall(begun)
+                told = select.select(sockets, [], [], 30)[0]
+                assert told and {each.recv(65536)[9:12] for each in told} == {b"503"}
+                small.predict(ROW)
+                for each in [each for each in sockets if each not in told][:3]:
+                    each.sendall(b"x")
+                    assert each.recv(65536)[9:12] == b"400"  # it was taken in whole
+            wait_until(lambda: supervisor.stats().connections == 1)
+        large = b" " * (size - len(BODY)) + BODY
+        assert [small.send("POST", "/predict", large)[0] for _ in range(2 * BODIES_AT_A_TIME)] == [200] * 32
+    finally:
+        small.close()
+        supervisor.stop()

@@ -17,9 +17,11 @@ from mlops_desktop.serving.gateway.faults import HttpError
 
 JSON = b"application/json"
 
+BODIES_AT_A_TIME = 16
 _LARGE_BODY = 64 * 1024
 MOST_TOLD = 512
 _SURPLUS_SECONDS = 5.0
+_RETRY_LATER = {b"Retry-After": b"1"}
 
 _REASONS = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
@@ -33,7 +35,8 @@ _REASONS = {
 class Limits(Struct, frozen=True):
     """Sizes in bytes, times in seconds: between two parts of a request, for a whole one, between two, for an answer.
 
-    Beyond `connections` a client is told so; far beyond it is cut off.
+    Beyond `connections` a client is told so; far beyond it is cut off. All large bodies that have not been answered yet
+    may together have `BODIES_AT_A_TIME` times the size of one.
     """
 
     target: int = 8 * 1024
@@ -51,13 +54,14 @@ class Limits(Struct, frozen=True):
 class Request:
     """One request. Header names are in lower case."""
 
-    __slots__ = ("body", "headers", "keep_alive", "method", "received_ns", "target")
+    __slots__ = ("body", "headers", "held", "keep_alive", "method", "received_ns", "target")
 
     def __init__(self) -> None:
         self.method = b""
         self.target = b""
         self.headers: dict[bytes, bytes] = {}
         self.body = b""
+        self.held = 0
         self.keep_alive = True
         self.received_ns = 0
 
@@ -69,7 +73,12 @@ Handler = Callable[[Request, "HttpConnection"], None]
 
 
 class HttpConnection(asyncio.Protocol):
-    """One client. The handler gets one request at a time and answers it, now or later, with `respond`."""
+    """One client. The handler gets one request at a time and answers it, now or later, with `respond`.
+
+    `held_bytes` is how much all clients' large bodies have, from their first bytes until they are answered.
+    """
+
+    held_bytes = 0
 
     def __init__(self, handler: Handler, connections: set[HttpConnection], limits: Limits) -> None:
         self._handler = handler
@@ -114,6 +123,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._transport = None
+        for request in (self._current, self._incoming, *self._waiting):
+            _let_go(request)
         self._waiting.clear()
         self._connections.discard(self)
 
@@ -194,6 +205,14 @@ class HttpConnection(asyncio.Protocol):
             self._large = io.BytesIO()
             self._large.writelines(self._parts)
         self._large.write(body)
+        self._hold(len(body))
+
+    def _hold(self, size: int) -> None:
+        """Count a large body's bytes among those of all connections."""
+        HttpConnection.held_bytes += size
+        self._incoming.held += size
+        if HttpConnection.held_bytes > BODIES_AT_A_TIME * self._limits.body:
+            self._fail(503, "Too many large requests are being worked on; try again in a second.", _RETRY_LATER)
 
     def on_message_complete(self) -> None:
         request, self._is_receiving, self._incoming = self._incoming, False, _NOTHING
@@ -213,9 +232,11 @@ class HttpConnection(asyncio.Protocol):
             self._is_paused = True
             self._transport.pause_reading()
 
-    def _fail(self, status: int, message: str) -> None:
+    def _fail(self, status: int, message: str, headers: Mapping[bytes, bytes] | None = None) -> None:
         """Stop parsing: nothing after this can be trusted."""
-        self._fault = HttpError(status, message)
+        self._parts, self._large = [], None
+        _let_go(self._incoming)
+        self._fault = HttpError(status, message, headers)
         raise self._fault
 
     # answering
@@ -235,6 +256,8 @@ class HttpConnection(asyncio.Protocol):
         request, self._current = self._current, None
         if self._transport is None or request is None:
             return
+        if request.held:
+            _let_go(request)
         keep_alive = request.keep_alive and not self._is_closing and not (self._is_ended and not self._waiting)
         head = _head(status, len(body), content_type, headers, keep_alive)
         if request.method == b"HEAD":
@@ -306,6 +329,12 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(HttpError(408, "The rest of the request did not arrive in time."))
         elif now - self._changed > self._limits.idle_seconds:
             self._transport.abort()
+
+
+def _let_go(request: Request | None) -> None:
+    if request is not None and request.held:
+        HttpConnection.held_bytes -= request.held
+        request.held = 0
 
 
 def _tell_too_many(request: Request, connection: HttpConnection) -> None:
