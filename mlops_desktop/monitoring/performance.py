@@ -29,6 +29,7 @@ from mlops_desktop.monitoring.spec import MonitoringSpec
 
 MEAN_SCORE = "mean_score"
 POSITIVE_RATE = "positive_rate"
+ACCURACY = "accuracy"
 LABEL_SHARE = "label_share"
 ERROR = "error"
 DUMMY = "dummy_"
@@ -63,11 +64,20 @@ def realised_baselines(
     threshold: float,
     values: ValueMatrix | None,
     draws: Sequence[Rows],
+    *,
+    top_label: bool = False,
 ) -> list[Baseline]:
-    """Baselines of realised metrics on labelled reference rows; scores and labels shape (n,), `draws` from those."""
+    """Baselines of realised metrics on labelled reference rows; scores and labels shape (n,), `draws` from those.
+
+    With `top_label` scores are of the predicted class of several and labels say whether it was right: then accuracy
+    is what counts, and how well scores tell right from wrong says nothing of how often the model is right.
+    """
     if not len(labels):
         return []
     losses = realised_losses(task, labels, scores, threshold, values)
+    if top_label:
+        found = [mean_baseline(name, loss, draws) for name, loss in losses.items()]
+        return [*found, replace(mean_baseline(ACCURACY, labels, draws), greater_is_better=True)]
     if task == Task.CLASSIFICATION:
         losses[POSITIVE_RATE] = labels
         losses[f"{DUMMY}log_loss"] = _dummy_log_losses(labels, float(labels.mean()))
@@ -132,20 +142,25 @@ def realised_metrics(
     values: ValueMatrix | None,
     baselines: dict[str, Baseline],
     settings: MonitoringSpec,
+    *,
+    top_label: bool = False,
 ) -> list[MetricValue]:
     """Realised metrics of the labelled rows with 95 % intervals; beside them what a dummy would have got.
 
-    The dummy predicts the reference's positive rate, and takes the decision that was cheaper on the reference.
+    The dummy predicts the reference's positive rate, and takes the decision that was cheaper on the reference. For
+    `top_label` see `realised_baselines`.
     """
     losses = realised_losses(task, labels, scores, threshold, values)
-    if task == Task.CLASSIFICATION:
+    if top_label:
+        losses[ACCURACY] = labels
+    elif task == Task.CLASSIFICATION:
         losses[POSITIVE_RATE] = labels
         if POSITIVE_RATE in baselines:
             rate = baselines[POSITIVE_RATE].value
             losses[f"{DUMMY}log_loss"] = _dummy_log_losses(labels, rate)
             if values is not None:
                 losses[f"{DUMMY}cost"] = _dummy_costs(labels, rate, values)
-    found = [auc_interval(labels, scores)] if task == Task.CLASSIFICATION else []
+    found = [auc_interval(labels, scores)] if task == Task.CLASSIFICATION and not top_label else []
     found += [mean_interval(name, loss) for name, loss in losses.items()]
     return [judged(metric, baselines, settings) for metric in found if math.isfinite(metric.value)]
 

@@ -83,6 +83,7 @@ class Reference(Struct, frozen=True):
         values: costs of decisions, where known.
         errors: recent rows' errors, as float32, which change detectors learn the usual level from.
         notes: what a reader of drift figures should know about these rows.
+        top_label: whether scores are of the predicted class of several, and labels say whether it was right.
     """
 
     rows: int
@@ -100,6 +101,7 @@ class Reference(Struct, frozen=True):
     notes: tuple[str, ...]
     months: tuple[int, ...] = ()
     format: int = 1
+    top_label: bool = False
 
     def to_bytes(self) -> bytes:
         """As an object for the content store."""
@@ -132,6 +134,7 @@ def build_reference(
     task: Task = Task.CLASSIFICATION,
     decision_threshold: float = 0.5,
     values: ValueMatrix | None = None,
+    top_label: bool = False,
     spec: MonitoringSpec | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -149,6 +152,7 @@ def build_reference(
         task: what the model predicts.
         decision_threshold: score from which the decision is positive.
         values: cost of each outcome of a decision.
+        top_label: see `Reference`; there is no estimate of performance without labels then.
         spec: settings; the drift methods are all calibrated, so that they can be switched later.
         seed: of the draws.
         progress: called per column.
@@ -165,7 +169,9 @@ def build_reference(
     draws = draws_of(sampler, settings)
     watched = features_of(table) if features is None else features
     found = _column_references(columns, watched, rows, draws, importances, progress)
-    outcome = _outcomes(rows, scores, labels, moments, task, decision_threshold, values, settings, seed, draws)
+    outcome = _outcomes(
+        rows, scores, labels, moments, task, decision_threshold, values, settings, seed, draws, top_label=top_label
+    )
     progress(1.0, "Reference built")
     start, end = (None, None) if moments is None or not rows else (_moment(moments.min()), _moment(moments.max()))
     return Reference(
@@ -178,6 +184,7 @@ def build_reference(
         values=values,
         notes=reference_notes(columns, moments, by_day=sampler.by_day),
         months=_months(moments),
+        top_label=top_label,
         **outcome,
     )
 
@@ -247,19 +254,21 @@ def _outcomes(
     settings: MonitoringSpec,
     seed: int,
     draws: Sequence[Rows],
+    *,
+    top_label: bool,
 ) -> dict[str, Any]:
     """The parts of a reference that rest on scores and labels."""
     score, label = as_numbers(scores, rows), as_numbers(labels, rows)
     order = np.arange(rows) if moments is None else np.argsort(moments, kind="stable")
     scored, both = order[~np.isnan(score[order])], order[~np.isnan(score[order] + label[order])]
     estimator = None
-    if task == Task.CLASSIFICATION:
+    if task == Task.CLASSIFICATION and not top_label:
         estimator = fit_estimator(score[both], label[both], threshold, values, settings)
     baselines = score_baselines(
         score[scored], estimator, threshold, values, _draws_among(scored, moments, seed, settings)
     )
     known = _draws_among(both, moments, seed, settings)
-    baselines += realised_baselines(task, score[both], label[both], threshold, values, known)
+    baselines += realised_baselines(task, score[both], label[both], threshold, values, known, top_label=top_label)
     errors = errors_of(task, score[both], label[both])
     if len(errors):
         baselines.append(mean_baseline(ERROR, errors, known))

@@ -65,7 +65,7 @@ class MonitoringSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     most_loss_estimate_error: Share = 0.15
     release_windows: Annotated[int, Meta(ge=0)] = 2
     warn_importance: Share = 0.3
-    watched_metrics: tuple[str, ...] = ("auc", "mae")
+    watched_metrics: tuple[str, ...] = ("auc", "mae", "accuracy")
     business_action: Literal["inform", "retrain"] = "inform"
     concept_detectors: bool = True
 

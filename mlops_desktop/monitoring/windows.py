@@ -139,7 +139,15 @@ def _metrics(
         notes.append(f"Only {labelled} rows have a label: too few for a verdict.")
     elif labelled:
         both = known & ~np.isnan(score)
-        found += realised_metrics(reference.task, score[both], label[both], *costs, reference.baselines, settings)
+        found += realised_metrics(
+            reference.task,
+            score[both],
+            label[both],
+            *costs,
+            reference.baselines,
+            settings,
+            top_label=reference.top_label,
+        )
         if settings.concept_detectors and kind == WindowKind.VERDICT and both.any():
             found.append(_votes(reference, score[both], label[both], settings))
     return found, notes

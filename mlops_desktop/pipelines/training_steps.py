@@ -324,6 +324,7 @@ def _reference(registry: Registry, settings: Settings, run: Run, facts: RunFacts
         task=facts.signature.task,
         decision_threshold=facts.threshold,
         values=settings.values,
+        top_label=facts.signature.is_multiclass,
         spec=settings.spec.section("monitoring", MonitoringSpec),
         seed=settings.spec.seed,
     )

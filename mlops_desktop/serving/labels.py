@@ -29,12 +29,16 @@ def label_number(label: LabelValue, prediction: Any, signature: Signature) -> fl
         return None
     if signature.task is Task.REGRESSION:
         return _as_number(label)
-    names = _spellings(label)
     if signature.is_multiclass:
-        return float(str(prediction) in names)
-    if names.isdisjoint(signature.classes):
-        return None
-    return float(signature.classes[-1] in names)
+        return float(str(prediction) in _spellings(label))
+    place = class_place(label, signature.classes)
+    return None if place is None else float(place)
+
+
+def class_place(label: LabelValue, classes: tuple[str, ...]) -> int | None:
+    """The place of a label among the classes, however it is written; None where it is none of them."""
+    names = _spellings(label)
+    return next((place for place, name in enumerate(classes) if name in names), None)
 
 
 def _as_number(label: LabelValue) -> float | None:

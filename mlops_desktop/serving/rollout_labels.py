@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from mlops_desktop.core.models import Signature, Task
 from mlops_desktop.serving.guardrails import RolloutStats
+from mlops_desktop.serving.labels import class_place, label_number
 from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord
 from mlops_desktop.serving.rollout_state import RolloutState, Served
 
@@ -112,11 +113,12 @@ class RolloutLabels:
         for id, served in awaited.requests.items():
             self._note_entities(id, served)
 
-    def _decisions(self, record: PredictionRecord) -> list[bool]:
-        if self._costs is None:
+    def _decisions(self, record: PredictionRecord) -> list[int]:
+        """Places of the predicted classes, where something follows from them."""
+        classes = self._signature.classes
+        if self._costs is None and not self._signature.is_multiclass:
             return []
-        positive = self._signature.classes[-1]
-        return [prediction == positive for prediction in record.predictions[:MOST_ROWS]]
+        return [classes.index(str(prediction)) for prediction in record.predictions[:MOST_ROWS]]
 
     def _label(self, request: str, row: int, label: Any) -> None:
         self._set(request, row, self._as_number(label))
@@ -137,7 +139,7 @@ class RolloutLabels:
 
     def _add(self, served: Served, row: int, label: float, sign: int) -> None:
         served.known += sign
-        served.loss += sign * self._loss(served.scores[row], label)
+        served.loss += sign * self._loss(served, row, label)
         if self._costs is not None:
             served.cost += sign * _cost(self._costs, served.decisions[row], label)
         stats = self._stats(served)
@@ -165,17 +167,19 @@ class RolloutLabels:
         contrast.paired_cost.add(canary.known, canary.cost - primary.cost, sign)
 
     def _as_number(self, label: Any) -> float | None:
-        """1 for the positive class and 0 for another one, or the number of a regression; None for neither."""
-        if self._signature.task is Task.REGRESSION:
-            is_number = isinstance(label, int | float) and not isinstance(label, bool) and math.isfinite(label)
-            return float(label) if is_number else None
-        spellings = _spellings(label)
-        classes = self._signature.classes
-        if not spellings.intersection(classes):
-            return None
-        return 1.0 if classes[-1] in spellings else 0.0
+        """The class's place, of two 1 for the positive one, or the number of a regression; None for neither.
 
-    def _loss(self, score: float, label: float) -> float:
+        One of many that the model does not know is behind all others: whatever was predicted is wrong.
+        """
+        if not self._signature.is_multiclass:
+            return label_number(label, None, self._signature)
+        place = class_place(label, self._signature.classes)
+        return float(len(self._signature.classes) if place is None else place)
+
+    def _loss(self, served: Served, row: int, label: float) -> float:
+        if self._signature.is_multiclass:  # of the other classes' probabilities the log knows nothing
+            return float(served.decisions[row] != label)
+        score = served.scores[row]
         if self._signature.task is Task.REGRESSION or self._loss_name == "brier":
             return (score - label) ** 2
         chance = score if label else 1 - score
@@ -187,7 +191,7 @@ def costs_of(costs: Costs) -> tuple[float, float, float, float]:
     return costs.true_positive, costs.false_positive, costs.true_negative, costs.false_negative
 
 
-def _cost(costs: tuple[float, float, float, float], decision: bool, label: float) -> float:
+def _cost(costs: tuple[float, float, float, float], decision: int, label: float) -> float:
     true_positive, false_positive, true_negative, false_negative = costs
     if label:
         return true_positive if decision else false_negative
@@ -197,12 +201,3 @@ def _cost(costs: tuple[float, float, float, float], decision: bool, label: float
 def _place(request: str) -> float:
     """A number in [0, 1) that depends on the id alone, apart from those that routing and the log's share go by."""
     return (zlib.crc32(request.encode()) * 2_654_435_761 % 4_294_967_296) / 4_294_967_296
-
-
-def _spellings(label: Any) -> set[str]:
-    """How a class may be written: 1, 1.0, true and "1" name the same one."""
-    if isinstance(label, bool):
-        return {"true", "True", "1"} if label else {"false", "False", "0"}
-    if isinstance(label, float) and label.is_integer():
-        return {str(int(label)), str(label)}
-    return {str(label)}

@@ -30,7 +30,7 @@ class Served(Struct, array_like=True, gc=False):
 
     is_canary: bool
     scores: list[float]
-    decisions: list[bool] = []
+    decisions: list[int] = []
     entities: list[str] = []
     labels: list[float | None] = []
     known: int = 0

@@ -262,3 +262,16 @@ def test_a_large_request_is_stood_for_by_its_first_rows(log: Log) -> None:
     reader = log.reader()
     reader.update()
     assert (reader.primary.rows, reader.primary.labelled) == (3000, 2)
+
+
+def test_of_many_classes_the_loss_is_whether_the_prediction_was_wrong(log: Log) -> None:
+    kinds = Signature(Task.CLASSIFICATION, SIGNATURE.features, "kind", ("2", "10", "other"))
+    log.write(served("a", [0.6, 0.5], predictions=["10", "other"]))
+    log.write(served("b", [0.9], canary=True, predictions=["2"]))
+    log.write(label("a/0", 10), label("a/1", "2"), label("b/0", "a kind that came later"))
+    reader = log.reader(signature=kinds)
+    reader.update()
+    assert (reader.primary.labelled, reader.primary.loss.mean, reader.canary.loss.mean) == (2, 0.5, 1.0)
+    log.write(label("a/1", "other"), label("b/0", 2.0))
+    reader.update()
+    assert (reader.primary.loss.mean, reader.canary.loss.mean) == (0.0, 0.0)
