@@ -62,7 +62,8 @@ def test_figures_are_short_and_have_a_real_minus_sign() -> None:
     assert figures.signed(0.25, 2) == "+0.25"
     assert figures.percent(0.125) == "12.5\N{NO-BREAK SPACE}%"
     assert figures.fixed(float("nan")) == figures.duration(None) == "\N{EN DASH}"
-    assert [figures.duration(s) for s in (0.44, 12, 185, 7620)] == ["0.4 s", "12 s", "3 m 05 s", "2 h 07 m"]
+    shown = [figures.duration(s) for s in (0.44, 12, 185, 7620, 262_800)]
+    assert shown == ["0.4 s", "12 s", "3 m 05 s", "2 h 07 m", "3 d 01 h"]
 
 
 # --- tables

@@ -102,9 +102,11 @@ class Sheet(QDialog):
 
     def fit(self) -> None:
         """Give what is shown now the height it needs."""
+        needed = max(self.sizeHint().height(), self.minimumSizeHint().height())
         if (layout := self.layout()) is not None:
             layout.activate()
-        self.resize(self.width(), max(self.sizeHint().height(), self.minimumSizeHint().height()))
+            needed = max(needed, layout.totalHeightForWidth(self.width()))
+        self.resize(self.width(), needed)
 
     def is_over(self) -> None:
         """Nothing is left to do but to close."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSpinBox, QVBoxLayout, QWidget
 
 from mlops_desktop.core.deployments import RolloutKind
@@ -16,7 +17,7 @@ from mlops_desktop.ui.queries.serving_rollout import Candidate, RolloutView
 from mlops_desktop.ui.queries.serving_workers import Limits
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.confirm import BeforeAfter, Change
-from mlops_desktop.ui.widgets.figures import percent
+from mlops_desktop.ui.widgets.figures import duration, percent
 from mlops_desktop.ui.widgets.forms import FormField, choice_field
 from mlops_desktop.ui.widgets.labels import caption
 
@@ -67,6 +68,12 @@ class DecisionSheet(Sheet):
         problem = self.problem()
         self.act.setEnabled(has_reason and not problem and not self._is_working)
         self.act.setToolTip(problem)
+        if self.isVisible():
+            self.fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.fit()  # what wraps needs more than its hint says
 
     def go_ahead(self) -> None:
         self._is_working = True
@@ -182,12 +189,14 @@ class StartSheet(DecisionSheet):
         spec = self._view.spec
         steps = ", ".join(percent(step, 0) for step in spec.steps)
         words = self.tr(
-            "By {spec}: steps {steps}; each bakes {bake:g} min. {labels:,} labelled rows and {requests:,} requests of "
+            "By {spec}: steps {steps}{bake}. {labels:,} labelled rows and {requests:,} requests of "
             "each version are wanted. A version as good as production is rolled back in at most {alpha} of rollouts. "
             "It is over after {days:g} days."
         )
+        bakes = self.tr("; each bakes {time}") if spec.bake_minutes else ""
         return words.format(
-            spec=self._view.spec_name or self.tr("the usual rules"), steps=steps, bake=spec.bake_minutes,
+            spec=self._view.spec_name or self.tr("the usual rules"), steps=steps,
+            bake=bakes.format(time=duration(spec.bake_minutes * 60)),
             labels=spec.min_labelled, requests=spec.min_requests, alpha=percent(spec.alpha, 0), days=spec.max_days,
         )  # fmt: skip
 

@@ -45,7 +45,7 @@ def percent(share: float | None, decimals: int = 1) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 m 05 s`, `2 h 07 m`."""
+    """`0.4 s`, `12 s`, `3 m 05 s`, `2 h 07 m`, `3 d 00 h`."""
     if seconds is None or math.isnan(seconds):
         return NO_VALUE
     if seconds < 10:
@@ -55,4 +55,6 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} m {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
