@@ -30,6 +30,7 @@ def render_serving(folder: Path, outdir: Path, sizes: Sequence[tuple[int, int]],
     window = MainWindow(preferences)
     written: list[Path] = []
     try:
+        _dress(window, themes[0], sizes[0])  # before its widgets are made, as in the program
         view = window.open_workspace(folder)
         window.show()
         screens.wait_until(lambda: view.facts is not None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from loop_kit import ENDPOINT, log_predictions, make_served_workspace, trips
+from loop_kit import ENDPOINT, log_predictions, make_served_workspace, trips, wait_until
 from test_docs_data import DOCS, blocks, form, words
 
 from mlops_desktop.cli.main import main
@@ -103,6 +103,8 @@ def test_the_examples_of_the_guide_print_what_they_show(
     tried = 0
     for command, expected in examples():
         prepared(workspace, command)
+        if command == "mlops-desktop serve status":  # the engine tells its figures a moment after the endpoint serves
+            wait_until(lambda: any(pool.pids for each in workspace.engine_state().endpoints for pool in each.pools))
         printed = ran(command, port, capfd)
         assert same(printed, expected), f"$ {command}\n{printed}"
         tried += 1
