@@ -134,7 +134,11 @@ class EngineRounds:
         self._watching = Watching(self.registry)
 
     def begin(self) -> None:
-        """Announce the engine and pick up what an earlier one left."""
+        """Announce the engine and pick up what an earlier one left.
+
+        It announces itself first: on a busy machine the libraries of its first worker may take longer than others wait.
+        """
+        self._announce(None, None)
         warm_up()
         self.registry.record(self._changed("started"), self.registry.name)
         requeue_left_behind(self.registry)
@@ -234,6 +238,9 @@ class EngineRounds:
         job = None
         if worker is not None:
             job = JobState(run=worker.run_id, pid=worker.pid, stage=worker.stage, fraction=worker.fraction)
+        self._announce(settled, job)
+
+    def _announce(self, settled: datetime | None, job: JobState | None) -> None:
         state = EngineState(
             pid=os.getpid(),
             running=True,

@@ -23,7 +23,7 @@ from mlops_desktop.pipelines import engine as engines
 from mlops_desktop.pipelines import left_behind, worker
 from mlops_desktop.pipelines.delivery import Delivery
 from mlops_desktop.pipelines.engine import Engine, EngineRounds
-from mlops_desktop.pipelines.engine_state import FILE, read_engine_state
+from mlops_desktop.pipelines.engine_state import FILE, EngineState, read_engine_state
 from mlops_desktop.pipelines.left_behind import MAX_ATTEMPTS
 from mlops_desktop.pipelines.rollouts import RolloutKeeper
 from mlops_desktop.pipelines.settings import feedback_token
@@ -93,6 +93,17 @@ def test_a_run_left_behind_is_queued_again_with_its_finished_steps(
     assert (found.state, [step.name for step in found.steps]) == (RunState.QUEUED, ["collect"])
     assert empty.runs.get(training.id).state is RunState.FAILED
     assert not read_engine_state(empty.folder).running
+
+
+def test_an_engine_shows_that_it_runs_before_its_workers_libraries_are_imported(
+    empty: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[EngineState] = []
+    monkeypatch.setattr(engines, "warm_up", lambda: seen.append(read_engine_state(empty.folder)))
+    rounds = EngineRounds(empty.folder, lambda: None)
+    rounds.begin()
+    rounds.end("")
+    assert [(state.running, state.pid, state.settled) for state in seen] == [(True, os.getpid(), None)]
 
 
 def test_a_run_that_took_its_engines_along_too_often_is_given_up(
