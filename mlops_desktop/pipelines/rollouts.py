@@ -61,10 +61,11 @@ class RolloutKeeper:
         if not is_up_to_date and judgement.outcome is not Outcome.ROLLBACK:
             return
         looked = msgspec.structs.replace(rollout, guardrails=_known(judgement), reason=judgement.reason)
-        try:
-            self._act(looked, judgement, spec)
-        except Conflict:
-            return  # somebody else decided meanwhile: the next look sees it
+        # Somebody else may have decided, or set step or share, while the log was read: the next look sees it.
+        with contextlib.suppress(Conflict), self._registry.transaction():
+            known = self._registry.rollouts.get(rollout.id)
+            if (known.step, known.weight) == (rollout.step, rollout.weight):
+                self._act(looked, judgement, spec)
 
     def _read_on(self, reader: RolloutReader) -> bool:
         """Read some of the log, or all of it in a replay, whose time waits; True when nothing is left."""
@@ -88,12 +89,12 @@ class RolloutKeeper:
         return True
 
     def _act(self, rollout: Rollout, judgement: Judgement, spec: RolloutSpec) -> None:
+        """Within a transaction."""
         registry = self._registry
         if judgement.outcome is Outcome.PROMOTE:
             version = registry.models.get(f"{rollout.model}@{rollout.canary}")
-            with registry.transaction():
-                registry.rollouts.decide(rollout, RolloutState.PROMOTED, judgement.reason)
-                promote(registry, version, reason=f"canary: {judgement.reason}", expected=rollout.primary)
+            registry.rollouts.decide(rollout, RolloutState.PROMOTED, judgement.reason)
+            promote(registry, version, reason=f"canary: {judgement.reason}", expected=rollout.primary)
         elif judgement.outcome is Outcome.ROLLBACK:
             registry.rollouts.decide(rollout, RolloutState.ROLLED_BACK, judgement.reason)
         elif judgement.outcome is Outcome.HOLD:

@@ -147,20 +147,22 @@ class Serving:
     def set_weight(self, endpoint: str, weight: float, *, reason: str = "weight set") -> Rollout:
         """Give the version of the running rollout another share (0 to 1) of the requests."""
         _check_weight(weight)
-        rollout = self.rollout(endpoint)
-        if rollout.kind is RolloutKind.SHADOW:
-            raise Conflict("A shadow answers no requests.", hint="Hold it, and start a canary.")
-        return self._registry.rollouts.change(msgspec.structs.replace(rollout, weight=weight), _by_hand(reason))
+        with self._registry.transaction():
+            rollout = self.rollout(endpoint)
+            if rollout.kind is RolloutKind.SHADOW:
+                raise Conflict("A shadow answers no requests.", hint="Hold it, and start a canary.")
+            return self._registry.rollouts.change(msgspec.structs.replace(rollout, weight=weight), _by_hand(reason))
 
     def advance(self, endpoint: str, *, reason: str) -> Rollout:
         """Go to the next step of the plan now. Raises `Conflict` at the last one."""
-        rollout = self.rollout(endpoint)
-        spec, step = self.rollout_spec(rollout), rollout.step + 1
-        if step > spec.last_step:
-            raise Conflict("The rollout is at its last step.", hint="Promote the version, or set its weight.")
-        now = self._registry.clock.now()
-        further = msgspec.structs.replace(rollout, step=step, weight=spec.steps[step], step_since=now)
-        return self._registry.rollouts.change(further, _by_hand(reason))
+        with self._registry.transaction():
+            rollout = self.rollout(endpoint)
+            spec, step = self.rollout_spec(rollout), rollout.step + 1
+            if step > spec.last_step:
+                raise Conflict("The rollout is at its last step.", hint="Promote the version, or set its weight.")
+            now = self._registry.clock.now()
+            further = msgspec.structs.replace(rollout, step=step, weight=spec.steps[step], step_since=now)
+            return self._registry.rollouts.change(further, _by_hand(reason))
 
     def promote_now(self, endpoint: str, *, reason: str) -> ModelVersion:
         """End the running rollout by putting its version into production."""

@@ -18,6 +18,7 @@ from mlops_desktop.data.read import read_table
 from mlops_desktop.pipelines.delivery import Delivery
 from mlops_desktop.pipelines.rollouts import RolloutKeeper, spec_of
 from mlops_desktop.serving.config import Route
+from mlops_desktop.serving.rollout_reader import RolloutReader
 from mlops_desktop.workspace import Workspace
 
 
@@ -103,6 +104,27 @@ def test_each_step_can_be_decided_by_hand_with_a_reason(workspace: Workspace) ->
     for act in (serving.hold, serving.roll_back, serving.promote_now, serving.advance):
         with pytest.raises(AppError, match="No rollout"):
             act(ENDPOINT, reason="why")
+
+
+def test_a_share_set_by_hand_while_the_engine_looks_is_kept(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = workspace.registry
+    rollout = workspace.serving.start_rollout(ENDPOINT, another_version(workspace).reference)
+    read = RolloutReader.update
+
+    def read_meanwhile(reader: RolloutReader) -> bool:
+        workspace.serving.set_weight(ENDPOINT, 0.37, reason="fewer people are to see it")
+        return read(reader)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RolloutReader, "update", read_meanwhile)
+        keeper = RolloutKeeper(registry)
+        keeper.bring_on(registry.clock.now() + timedelta(days=400))
+    assert registry.rollouts.get(rollout.id).weight == 0.37
+    assert registry.rollouts.running(ENDPOINT) is not None
+    keeper.bring_on(registry.clock.now() + timedelta(days=400))
+    assert registry.rollouts.get(rollout.id).state is RolloutState.HELD
 
 
 def test_no_step_comes_after_the_last(workspace: Workspace) -> None:
