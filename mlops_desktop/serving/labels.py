@@ -49,12 +49,15 @@ def _as_number(label: LabelValue) -> float | None:
 
 
 def _spellings(label: LabelValue) -> set[str]:
-    """How a class may be written: 1, 1.0, true and "1" name the same one."""
-    if isinstance(label, bool):
-        return {"true", "True", "1"} if label else {"false", "False", "0"}
-    if isinstance(label, float) and label.is_integer():
-        return {str(int(label)), str(label)}
-    return {str(label)}
+    """How the class of a label may be written: 1, 1.0, true and "1" all name "1", and the first three "true"."""
+    is_whole = isinstance(label, int) or (isinstance(label, float) and label.is_integer())
+    if not is_whole:
+        return {str(label)}
+    number = int(label)  # type: ignore[arg-type]
+    return {str(label), str(number)} | _WORDS.get(number, set())
+
+
+_WORDS = {0: {"false", "False"}, 1: {"true", "True"}}
 
 
 class LabelledLog(Struct, frozen=True):

@@ -11,6 +11,7 @@ from mlops_desktop.serving.labels import label_number
 
 BINARY = Signature(Task.CLASSIFICATION, (), "late", ("0", "1"))
 WORDS = Signature(Task.CLASSIFICATION, (), "late", ("on time", "late"))
+TRUTH = Signature(Task.CLASSIFICATION, (), "is_late", ("false", "true"))
 MANY = Signature(Task.CLASSIFICATION, (), "kind", ("2", "10", "other"))
 AMOUNT = Signature(Task.REGRESSION, (), "delay")
 
@@ -24,6 +25,14 @@ AMOUNT = Signature(Task.REGRESSION, (), "delay")
         (BINARY, "0", 0.0, 0.0),
         (BINARY, "0", "perhaps", None),
         (BINARY, "0", 7, None),
+        (BINARY, "0", float("nan"), None),
+        (BINARY, "0", float("inf"), None),
+        (BINARY, "0", 0.5, None),
+        (TRUTH, "false", True, 1.0),
+        (TRUTH, "false", 1, 1.0),
+        (TRUTH, "false", 0.0, 0.0),
+        (TRUTH, "false", "true", 1.0),
+        (TRUTH, "false", 2, None),
         (WORDS, "late", "late", 1.0),
         (WORDS, "late", "on time", 0.0),
         (WORDS, "late", "late ", None),
