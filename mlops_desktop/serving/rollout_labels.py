@@ -114,11 +114,12 @@ class RolloutLabels:
             self._note_entities(id, served)
 
     def _decisions(self, record: PredictionRecord) -> list[int]:
-        """Places of the predicted classes, where something follows from them."""
+        """Places of the predicted classes, where something follows from them; of others one behind them all."""
         classes = self._signature.classes
         if self._costs is None and not self._signature.is_multiclass:
             return []
-        return [classes.index(str(prediction)) for prediction in record.predictions[:MOST_ROWS]]
+        places = {name: place for place, name in enumerate(classes)}
+        return [places.get(str(prediction), len(classes)) for prediction in record.predictions[:MOST_ROWS]]
 
     def _label(self, request: str, row: int, label: Any) -> None:
         self._set(request, row, self._as_number(label))

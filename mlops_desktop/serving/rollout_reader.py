@@ -99,7 +99,7 @@ class RolloutReader:
         for record in self._log.read():
             if isinstance(record, FeedbackRecord):
                 self._labels.take(record)
-            elif record.time >= self._started:
+            elif self._is_since_start(record):
                 self._take_prediction(record)
             taken += 1
             if taken >= most:
@@ -121,6 +121,11 @@ class RolloutReader:
     def forget(self) -> None:
         """Remove what was kept, as the rollout is over."""
         remove_states(self._folder)
+
+    def _is_since_start(self, record: PredictionRecord) -> bool:
+        """Whether the log has come to the rollout: what follows is of it, also when the clock was set back since."""
+        self._state.has_begun = self._state.has_begun or record.time >= self._started
+        return self._state.has_begun
 
     def _take_prediction(self, record: PredictionRecord) -> None:
         is_canary = self._sides.get((record.role, record.version))

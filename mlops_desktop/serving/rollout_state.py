@@ -64,7 +64,7 @@ class RolloutKey(Struct, frozen=True):
 
 
 class RolloutState(Struct):
-    """All that the judgement of a rollout rests on, as of `position`."""
+    """All that the judgement of a rollout rests on, as of `position`; `has_begun` where that is behind its start."""
 
     key: RolloutKey
     position: LogPosition
@@ -72,6 +72,7 @@ class RolloutState(Struct):
     canary: RolloutStats
     contrast: Contrast
     awaited: Awaited = field(default_factory=Awaited)
+    has_begun: bool = False
 
 
 def save_state(state: RolloutState, folder: Path, rollout: str) -> None:

@@ -119,6 +119,25 @@ def test_what_is_not_of_this_rollout_does_not_count(log: Log) -> None:
     assert reader.primary.requests == reader.canary.requests == 0
 
 
+def test_what_comes_after_the_clock_was_set_back_still_counts(log: Log) -> None:
+    start, hour = to_micros(START), 3_600_000_000
+    log.write(served("a", [0.5], time=start - 1), served("b", [0.5], time=start + 5), served("c", [0.5], canary=True))
+    reader = log.reader(name="one")
+    reader.update()
+    reader.save()
+    log.write(served("d", [0.5], time=start - hour), served("e", [0.5], canary=True, time=start - hour + 1))
+    for each in (reader, log.reader(name="one")):
+        each.update()
+        assert (each.primary.requests, each.canary.requests) == (2, 2)
+
+
+def test_predictions_of_another_workspaces_version_do_not_end_the_reading(log: Log) -> None:
+    log.write(served("a", [0.8], predictions=["a class of theirs"]), label("a/0", 1), served("b", [0.8]))
+    reader = log.reader(costs=COSTS)
+    reader.update()
+    assert (reader.primary.requests, reader.primary.labelled) == (2, 1)
+
+
 def test_errors_runs_and_slow_requests_are_counted_and_cold_ones_left_out(log: Log) -> None:
     failed = {"status": 500, "error": "no", "predictions": []}
     log.write(
