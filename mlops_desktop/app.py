@@ -19,6 +19,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel
 
 from mlops_desktop.core.errors import AppError
+from mlops_desktop.pipelines.background import start_in_background
 from mlops_desktop.ui.bridge import WorkspaceFacts
 from mlops_desktop.ui.engine_host import EngineHost
 from mlops_desktop.ui.main_window import MainWindow
@@ -89,6 +90,7 @@ class Desktop(QObject):
         self.instance: SingleInstance | None = None
         self._is_busy = False
         self._plays = False
+        self._takes_over = False
         self._note: QLabel | None = None
         window = self.window
         window.is_busy = self.is_busy
@@ -182,7 +184,8 @@ class Desktop(QObject):
         self._ask_busy()
         if facts.is_writable:
             before = self.engine
-            self.engine = EngineHost(facts.folder, self)
+            self.engine = EngineHost(facts.folder, self, takes_over=self._takes_over)
+            self._takes_over = False
             self.engine.started.connect(self._on_engine_started)
             self.engine.refused.connect(self._on_engine_refused)
             self.engine.failed.connect(self._on_engine_failed)
@@ -202,7 +205,14 @@ class Desktop(QObject):
         if self.window.view is not None:
             who = holder or self.tr("Another program")
             text = self.tr("{who} runs the engine of this workspace; this window shows and queues.")
-            self.window.view.set_banner("engine", Tone.INFO, text.format(who=who[:1].upper() + who[1:]))
+            self.window.view.set_banner(
+                "engine", Tone.INFO, text.format(who=who[:1].upper() + who[1:]), self.tr("Run it here"), self._take_over
+            )
+
+    def _take_over(self) -> None:
+        """Have the agent end, and run the engine in this window from then on."""
+        self._takes_over = True
+        self._restart_engine()
 
     def _on_engine_failed(self, reason: str) -> None:
         if self.window.view is not None:
@@ -259,7 +269,11 @@ class Desktop(QObject):
         if engine is None or not engine.is_hosting:
             self.app.quit()
             return
-        self._note = QLabel(self.tr("Stopping endpoints and pipelines…"))
+        words = self.tr("Stopping endpoints and pipelines…")
+        if self.window.keeps_running:
+            start_in_background(engine.folder)  # it waits until this window's engine has ended
+            words = self.tr("Handing over to the background…")
+        self._note = QLabel(words)
         self._note.setWindowFlag(Qt.WindowType.SplashScreen)
         self._note.setMargin(24)
         self._note.adjustSize()

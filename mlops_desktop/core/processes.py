@@ -46,6 +46,17 @@ def start_child(
     )
 
 
+def start_detached(command: list[str], log: Path) -> None:
+    """Start a program that goes on when we end. What it says goes to the end of `log`."""
+    apart: dict[str, Any] = {"start_new_session": True}
+    if IS_WINDOWS:
+        flags = ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP", "CREATE_BREAKAWAY_FROM_JOB")
+        apart = {"creationflags": sum(getattr(subprocess, flag, 0) for flag in flags)}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **apart)
+
+
 def stop_child(process: subprocess.Popen[bytes], *, patience: float = 5.0) -> int:
     """Ask by closing its standard input, then terminate, then kill the whole group. Returns the exit code."""
     if process.stdin is not None:

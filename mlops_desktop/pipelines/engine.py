@@ -53,19 +53,19 @@ class Engine:
         self._lease = registry.engine_lease()
         registry.close()
 
-    def start(self) -> bool:
-        """Start the engine; False when another program already runs one on this workspace."""
-        if not self._acquire():
+    def start(self, *, patience: float = 0.0) -> bool:
+        """Start the engine; False when another program runs one on this workspace, and does for `patience` seconds."""
+        if not self._acquire(max(patience, _LOOKING_SECONDS)):
             return False
         self._thread.start()
         self._started.wait(10)
         return True
 
-    def _acquire(self) -> bool:
+    def _acquire(self, patience: float) -> bool:
         """Take the lease; somebody who only looks whether it is free holds it for a moment."""
-        deadline = time.monotonic() + _LOOKING_SECONDS
+        deadline = time.monotonic() + patience
         while not self._lease.acquire():
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._stop.is_set():
                 return False
             time.sleep(0.02)
         return True

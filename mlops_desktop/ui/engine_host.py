@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _WATCH_SECONDS = 1.0
+_TAKE_OVER_SECONDS = 30.0
 
 
 class EngineHost(QObject):
@@ -37,9 +38,11 @@ class EngineHost(QObject):
     stopped = Signal()
     bug = Signal(str)
 
-    def __init__(self, folder: Path, parent: QObject | None = None) -> None:
+    def __init__(self, folder: Path, parent: QObject | None = None, *, takes_over: bool = False) -> None:
+        """With `takes_over` an agent that runs the engine is asked to end, and waited for."""
         super().__init__(parent)
         self.folder = folder
+        self._takes_over = takes_over
         self.is_hosting = False
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,10 +82,13 @@ class EngineHost(QObject):
     def _live(self) -> None:
         if self._end.is_set():
             return
+        from mlops_desktop.pipelines.background import ask_to_end
         from mlops_desktop.pipelines.engine import Engine
 
+        if self._takes_over:
+            ask_to_end(self.folder)
         engine: Engine = Engine(self.folder)
-        if not engine.start():
+        if not engine.start(patience=_TAKE_OVER_SECONDS if self._takes_over else 0.0):
             self._emit(self.refused, engine.holder)
             return
         self.is_hosting = True

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from mlops_desktop.ui.bridge import Bridge
 from mlops_desktop.ui.catalogue import PAGES, preload
-from mlops_desktop.ui.preferences import Preferences
+from mlops_desktop.ui.preferences import OnClose, Preferences
 from mlops_desktop.ui.reporting import BugReport
 from mlops_desktop.ui.theme import fonts
 from mlops_desktop.ui.theme import tokens as t
@@ -56,6 +56,7 @@ class MainWindow(QMainWindow):
         self.welcome: Welcome | None = None
         self.palette_box: CommandPalette | None = None
         self.is_busy: Callable[[], bool] = lambda: False
+        self.keeps_running = False
         self._may_close = False
         self._bug: BugReport | None = None
         self.setWindowTitle("MLOps Desktop")
@@ -237,10 +238,12 @@ class MainWindow(QMainWindow):
     # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._may_close and self.preferences.asks_on_close and self.is_busy():
-            event.ignore()
-            self.ask_to_close()
-            return
+        if not self._may_close and self.is_busy():
+            if self.preferences.on_close is OnClose.ASK:
+                event.ignore()
+                self.ask_to_close()
+                return
+            self.keeps_running = self.preferences.on_close is OnClose.KEEP
         self.preferences.save_geometry(self.saveGeometry(), self.frameGeometry())
         self.preferences.sync()
         self.close_workspace()
@@ -253,7 +256,9 @@ class MainWindow(QMainWindow):
 
         def finished(result: int) -> None:
             if result == int(QDialog.DialogCode.Accepted):
-                self.preferences.asks_on_close = not sheet.never_again.isChecked()
+                if sheet.never_again.isChecked():
+                    self.preferences.on_close = sheet.choice
+                self.keeps_running = sheet.choice is OnClose.KEEP
                 self._may_close = True
                 self.close()
             sheet.deleteLater()
@@ -264,7 +269,10 @@ class MainWindow(QMainWindow):
 
 
 class CloseSheet(QDialog):
-    """Training, serving and the replay end with the window; asked while one of them runs."""
+    """What becomes of training and serving when the window closes; asked while one of them runs.
+
+    `choice` is what a person chose, once the sheet is accepted.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -275,20 +283,27 @@ class CloseSheet(QDialog):
         layout.setSpacing(t.SPACE_3)
         layout.addWidget(Label(self.tr("Something is still running"), fonts.Type.PAGE, fonts.SEMIBOLD))
         text = self.tr(
-            "Endpoints stop answering and running pipelines pause. All of it goes on from its last finished step when "
-            "you open the workspace again. To serve without a window, run the agent from the command line."
+            "Kept running, endpoints are back within seconds and schedules go on without a window; open the workspace "
+            "to see them again. Stopped, endpoints answer nobody, and pipelines go on from their last finished step "
+            "when you open the workspace again. A replay pauses in any case."
         )
         layout.addWidget(body(text, secondary=True))
         self.never_again = QCheckBox(self.tr("Do not ask again"))
         layout.addWidget(self.never_again)
         row = QHBoxLayout()
         row.addStretch(1)
+        self.choice = OnClose.STOP
         self.cancel = button(self.tr("Cancel"), on_click=self.reject)
-        self.quit = button(self.tr("Stop all and quit"), kind="danger", on_click=self.accept)
-        row.addWidget(self.cancel)
-        row.addWidget(self.quit)
+        self.quit = button(self.tr("Stop all and quit"), kind="danger", on_click=lambda: self._choose(OnClose.STOP))
+        self.keep = button(self.tr("Keep running"), kind="primary", on_click=lambda: self._choose(OnClose.KEEP))
+        for each in (self.cancel, self.quit, self.keep):
+            row.addWidget(each)
         layout.addLayout(row)
         self.cancel.setDefault(True)
+
+    def _choose(self, choice: OnClose) -> None:
+        self.choice = choice
+        self.accept()
 
 
 class ShortcutSheet(QDialog):

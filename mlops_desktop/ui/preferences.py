@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 from platformdirs import user_config_dir
@@ -12,6 +13,14 @@ from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.apply import Theme
 
 _MOST_RECENTS = 8
+
+
+class OnClose(StrEnum):
+    """What becomes of the engine when the window closes while something runs."""
+
+    ASK = "ask"
+    KEEP = "keep"
+    STOP = "stop"
 
 
 class Preferences:
@@ -31,12 +40,13 @@ class Preferences:
         self._settings.setValue("theme", theme.value)
 
     @property
-    def asks_on_close(self) -> bool:
-        return self._flag("asks_on_close", True)
+    def on_close(self) -> OnClose:
+        found = str(self._settings.value("on_close", OnClose.ASK.value))
+        return OnClose(found) if found in {each.value for each in OnClose} else OnClose.ASK
 
-    @asks_on_close.setter
-    def asks_on_close(self, asks: bool) -> None:
-        self._settings.setValue("asks_on_close", asks)
+    @on_close.setter
+    def on_close(self, wanted: OnClose) -> None:
+        self._settings.setValue("on_close", wanted.value)
 
     @property
     def rail_collapsed(self) -> bool:

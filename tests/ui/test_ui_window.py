@@ -20,7 +20,7 @@ from mlops_desktop.ui import player_link
 from mlops_desktop.ui.catalogue import PAGES
 from mlops_desktop.ui.main_window import CloseSheet, MainWindow, ShortcutSheet
 from mlops_desktop.ui.player_link import PlayerLink
-from mlops_desktop.ui.preferences import Preferences
+from mlops_desktop.ui.preferences import OnClose, Preferences
 from mlops_desktop.ui.single_instance import SingleInstance
 from mlops_desktop.ui.theme.apply import Theme, apply_theme
 from mlops_desktop.ui.workspace_view import WorkspaceView
@@ -171,7 +171,19 @@ def test_closing_asks_once_while_something_runs(story: Path, open_view: OpenView
     with qtbot.waitSignal(window.closing):
         qtbot.mouseClick(sheet.quit, Qt.MouseButton.LeftButton)
     assert not window.isVisible()
-    assert not window.preferences.asks_on_close
+    assert window.preferences.on_close is OnClose.STOP and not window.keeps_running
+
+
+def test_what_runs_can_be_kept_running_and_that_is_remembered(story: Path, open_view: OpenView, qtbot: QtBot) -> None:
+    view = open_view(story)
+    window = view.window()
+    assert isinstance(window, MainWindow)
+    window.is_busy = lambda: True
+    window.close()
+    sheet = window.findChildren(CloseSheet)[0]
+    with qtbot.waitSignal(window.closing):
+        qtbot.mouseClick(sheet.keep, Qt.MouseButton.LeftButton)
+    assert window.keeps_running and window.preferences.on_close is OnClose.ASK
 
 
 def test_a_narrow_window_gets_the_narrow_rail(story: Path, open_view: OpenView) -> None:
@@ -212,7 +224,7 @@ def test_what_a_killed_window_left_does_not_keep_the_next_one_out(tmp_path: Path
 def desktop(qapp: QApplication, preferences: Preferences) -> Iterator[Desktop]:
     made = Desktop(qapp, preferences)
     yield made
-    preferences.asks_on_close = False
+    preferences.on_close = OnClose.STOP
     made.window.close()
     made.end()
     made.deleteLater()

@@ -9,11 +9,11 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from mlops_desktop.ui.bridge import Bridge, Query
 from mlops_desktop.ui.pages.base import Page, page_column
-from mlops_desktop.ui.preferences import Preferences
+from mlops_desktop.ui.preferences import OnClose, Preferences
 from mlops_desktop.ui.theme import fonts
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.theme.apply import Theme, apply_theme
@@ -26,6 +26,7 @@ from mlops_desktop.ui.widgets.player import Segmented
 from mlops_desktop.workspace import Workspace
 
 _THEMES = (Theme.SYSTEM, Theme.LIGHT, Theme.DARK)
+_ON_CLOSE = (OnClose.ASK, OnClose.KEEP, OnClose.STOP)
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,12 @@ class SettingsPage(Page):
 
     def _behaviour(self) -> Card:
         card = Card(self.tr("Behaviour"))
-        self.asks = QCheckBox(self.tr("Ask before closing while something runs"))
-        self.asks.setChecked(self.preferences.asks_on_close)
-        self.asks.toggled.connect(self._on_asks)
-        card.add(self.asks)
+        self.on_close = Segmented((self.tr("Ask"), self.tr("Keep running"), self.tr("Stop all")))
+        self.on_close.setAccessibleName(self.tr("When the window closes"))
+        self.on_close.set_current(_ON_CLOSE.index(self.preferences.on_close))
+        self.on_close.chosen.connect(self._on_close_chosen)
+        note = self.tr("While endpoints serve or pipelines run. What keeps running has no window until you open one.")
+        card.body.addLayout(_setting(self.tr("When the window closes"), note, self.on_close))
         return card
 
     def _workspace(self) -> Card:
@@ -139,7 +142,6 @@ class SettingsPage(Page):
         for card in self.cards:
             words = [str(card.accessibleName())]
             words += [label.text() for label in card.findChildren(Label)]
-            words += [each.text() for each in card.findChildren(QCheckBox)]
             card.setVisible(not needle or any(needle in word.lower() for word in words))
 
     def _on_theme(self, index: int) -> None:
@@ -148,8 +150,8 @@ class SettingsPage(Page):
         if isinstance(app, QApplication):
             apply_theme(app, _THEMES[index])
 
-    def _on_asks(self, on: bool) -> None:
-        self.preferences.asks_on_close = on
+    def _on_close_chosen(self, index: int) -> None:
+        self.preferences.on_close = _ON_CLOSE[index]
 
     def _on_show_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.bridge.folder)))
