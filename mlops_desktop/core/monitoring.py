@@ -118,6 +118,7 @@ class Cause(StrEnum):
     DATA_QUALITY = "data quality"
     SERVING = "serving"
     PREDICTION_LOG = "prediction log"
+    CRASH_LOOP = "crash loop"
 
 
 class Action(StrEnum):

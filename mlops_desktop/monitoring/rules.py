@@ -124,8 +124,8 @@ def decide(
         the two it stays as it is.
     """
     settings = settings or MonitoringSpec()
-    # A log that cannot be written is the engine's to tell, and to end.
-    ours = [alert for alert in open_alerts if alert.cause is not Cause.PREDICTION_LOG]
+    # What is wrong with serving itself is the engine's to tell, and to end.
+    ours = [alert for alert in open_alerts if alert.cause not in (Cause.PREDICTION_LOG, Cause.CRASH_LOOP)]
     opened = {alert.cause: alert for alert in ours if alert.state != AlertState.RESOLVED}
     past = [window for window in history if window.kind == current.kind and window.id != current.id]
     case = _Case(past, current, opened, settings)

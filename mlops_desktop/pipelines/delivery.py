@@ -17,8 +17,8 @@ from mlops_desktop.core.models import ModelVersion, Runtime
 from mlops_desktop.governance.promotion import PREVIOUS, production_version
 from mlops_desktop.pipelines.artifacts import served_artifact
 from mlops_desktop.pipelines.engine_state import EndpointTraffic, VersionTraffic
-from mlops_desktop.pipelines.log_alerts import LogAlerts
 from mlops_desktop.pipelines.rollouts import RolloutKeeper, spec_of
+from mlops_desktop.pipelines.serving_alerts import ServingAlerts
 from mlops_desktop.pipelines.settings import feedback_token, serving_of
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.channel import Access
@@ -43,7 +43,7 @@ class Delivery:
         self._config: GatewayConfig | None = None
         self._clock: str | None = None
         self._rollouts = RolloutKeeper(registry)
-        self._log_alerts = LogAlerts(registry)
+        self._alerts = ServingAlerts(registry)
         self._checked: set[str] = set()
         self._traffic: tuple[EndpointTraffic, ...] = ()
         self._traffic_read = 0.0
@@ -291,8 +291,8 @@ class Delivery:
             return ()
         stats, outcome = supervisor.stats(), supervisor.outcome
         self._record_troubles(stats)
-        if self._is_running() and self._config is not None:
-            self._log_alerts.look(stats, [endpoint.name for endpoint in self._config.endpoints])
+        if self._config is not None:
+            self._alerts.look(stats, outcome, [endpoint.name for endpoint in self._config.endpoints])
         found = []
         for endpoint in self._config.endpoints if self._config is not None else ():
             versions = tuple(

@@ -18,13 +18,15 @@ from mlops_desktop.core.ids import new_id
 from mlops_desktop.core.monitoring import Cause
 from mlops_desktop.pipelines.collect import spool_folder
 from mlops_desktop.pipelines.delivery import Delivery
-from mlops_desktop.pipelines.log_alerts import LogAlerts
+from mlops_desktop.pipelines.serving_alerts import ServingAlerts
 from mlops_desktop.pipelines.settings import serving_of, settings_for
 from mlops_desktop.serving.config import GatewayConfig
 from mlops_desktop.serving.figures import GatewayStats, PoolStats
 from mlops_desktop.serving.gateway.main import bind
-from mlops_desktop.serving.supervisor import Outcome, Supervisor
+from mlops_desktop.serving.supervisor import Outcome, Supervisor, SupervisorState
 from mlops_desktop.workspace import Workspace
+
+RUNNING = Outcome(SupervisorState.RUNNING, "")
 
 
 @pytest.fixture
@@ -151,15 +153,36 @@ def test_a_version_without_the_artifact_it_needs_fails_its_endpoint_alone(
 
 
 def test_a_log_that_cannot_be_written_is_one_alert_until_it_can(workspace: Workspace) -> None:
-    registry, alerts = workspace.registry, LogAlerts(workspace.registry)
+    registry, alerts = workspace.registry, ServingAlerts(workspace.registry)
     problem = f"The prediction log in {spool_folder(registry, ENDPOINT)} cannot be written: No space left on device."
-    alerts.look(GatewayStats(), [ENDPOINT, "other"])
+    alerts.look(GatewayStats(), RUNNING, [ENDPOINT, "other"])
     for lost in (1, 2, 3):
-        alerts.look(GatewayStats(unlogged=lost, log_error=problem), [ENDPOINT, "other"])
+        alerts.look(GatewayStats(unlogged=lost, log_error=problem), RUNNING, [ENDPOINT, "other"])
     (alert,) = registry.alerts.unresolved()
     assert (alert.endpoint, alert.cause, alert.occurrences) == (ENDPOINT, Cause.PREDICTION_LOG, 1)
     assert "No space left" in alert.title and alert.evidence["unlogged"] == 1
-    LogAlerts(registry).look(GatewayStats(unlogged=3, log_error=problem), [ENDPOINT, "other"])
+    ServingAlerts(registry).look(GatewayStats(unlogged=3, log_error=problem), RUNNING, [ENDPOINT, "other"])
     assert registry.alerts.unresolved()[0].occurrences == 1
-    LogAlerts(registry).look(GatewayStats(), [ENDPOINT, "other"])
+    ServingAlerts(registry).look(GatewayStats(), RUNNING, [ENDPOINT, "other"])
     assert registry.alerts.unresolved() == []
+
+
+def test_processes_that_keep_dying_are_one_alert_until_they_last(workspace: Workspace) -> None:
+    registry, alerts = workspace.registry, ServingAlerts(workspace.registry, calm_seconds=0.2)
+    pool = PoolStats(ENDPOINT, 1, False, 0, [], 3, trouble="3 workers of late@1 in a row ended without an answer.")
+    waiting = Outcome(SupervisorState.WAITING, "The gateway ended with code -9.")
+    for stats, outcome in (
+        (GatewayStats(pools=[pool]), RUNNING),
+        (GatewayStats(), RUNNING),
+        (GatewayStats(), waiting),
+        (GatewayStats(), RUNNING),
+    ):
+        alerts.look(stats, outcome, [ENDPOINT])
+        (alert,) = registry.alerts.unresolved()
+        assert (alert.cause, alert.title, alert.occurrences) == (Cause.CRASH_LOOP, pool.trouble, 1)
+
+    def is_over() -> bool:
+        alerts.look(GatewayStats(), RUNNING, [ENDPOINT])
+        return not registry.alerts.unresolved()
+
+    wait_until(is_over)
