@@ -16,6 +16,7 @@ from mlops_desktop.core.errors import Conflict, InvalidInput
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.core.monitoring import Alert, AlertState
 from mlops_desktop.core.pipelines import PipelineRun, Schedule
+from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.runs import SpecVersion
 from mlops_desktop.governance import promotion
 from mlops_desktop.registry import Registry
@@ -131,6 +132,15 @@ class Workspace:
         found = self.registry.endpoints.get(endpoint)
         wanted = msgspec.structs.replace(found, state=EndpointState.STOPPING, reason="asked for")
         return self.registry.endpoints.put(wanted)
+
+    def restart_serving(self, endpoint: str, *, seconds: float = 60.0, progress: Progress = no_progress) -> Endpoint:
+        """Stop an endpoint, wait until the engine has done so, and start it again. Raises `Conflict` without one."""
+        if not self.engine_state().running:
+            raise Conflict("No engine runs in this workspace.", hint="Start the engine; it brings its endpoints up.")
+        if self.registry.endpoints.get(endpoint).state is not EndpointState.STOPPED:
+            self.stop_serving(endpoint)
+            self.serving.wait_for(endpoint, EndpointState.STOPPED, seconds=seconds, progress=progress)
+        return self.start_serving(endpoint)
 
     # Promotion and rollouts, by hand
 

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from mlops_desktop.core.deployments import EndpointState
 from mlops_desktop.core.errors import Conflict
 from mlops_desktop.pipelines.engine_state import read_engine_state, write_engine_state
-from mlops_desktop.ui.pages.serving import TABS, restart
+from mlops_desktop.ui.pages.serving import TABS
 from mlops_desktop.ui.shots_data import ENDPOINT
 from mlops_desktop.ui.widgets.confirm import ConfirmSheet
 from mlops_desktop.ui.workspace_view import WorkspaceView
@@ -136,6 +136,6 @@ def test_nothing_is_restarted_without_an_engine(flights: Path) -> None:
     write_engine_state(flights, msgspec.structs.replace(read_engine_state(flights), running=False))
     workspace = Workspace(flights)
     with pytest.raises(Conflict, match="No engine"):
-        restart(workspace, ENDPOINT)
+        workspace.restart_serving(ENDPOINT)
     assert workspace.registry.endpoints.get(ENDPOINT).state is EndpointState.SERVING
     workspace.close()

@@ -62,10 +62,8 @@ def _stop(arguments: argparse.Namespace) -> Answer:
 
 def _restart(arguments: argparse.Namespace) -> Answer:
     workspace = open_workspace(arguments)
-    if workspace.registry.endpoints.get(arguments.endpoint).state is not EndpointState.STOPPED:
-        workspace.stop_serving(arguments.endpoint)
-        _waited(workspace, arguments, EndpointState.STOPPED)
-    workspace.start_serving(arguments.endpoint)
+    with job() as progress:
+        workspace.restart_serving(arguments.endpoint, seconds=arguments.seconds, progress=progress)
     return _served(workspace, arguments)
 
 

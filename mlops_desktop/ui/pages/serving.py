@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from importlib import import_module
 from typing import NamedTuple
 
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from mlops_desktop.core.deployments import Endpoint, EndpointState
-from mlops_desktop.core.errors import Conflict
+from mlops_desktop.core.deployments import EndpointState
 from mlops_desktop.ui.bridge import Bridge, Query
 from mlops_desktop.ui.pages.base import NeverSetUp, Page, page_column
 from mlops_desktop.ui.pages.serving_feed import LiveFeed
@@ -26,9 +23,6 @@ from mlops_desktop.ui.widgets.banner import Banner
 from mlops_desktop.ui.widgets.confirm import Change, Confirmation
 from mlops_desktop.ui.widgets.tabs import PageTabs
 from mlops_desktop.workspace import Workspace
-
-_STOP_SECONDS = 20.0
-_LOOK_SECONDS = 0.1
 
 
 class TabInfo(NamedTuple):
@@ -244,24 +238,11 @@ class ServingPage(Page):
         change = Change(self.tr("State"), self.row.endpoint.state.value, EndpointState.STARTING.value)
         title = self.tr("Restart {name}").format(name=self.name)
         sheet = Confirmation(title, text, self.tr("Restart"), (change,), dangerous=True, needs_reason=False)
-        deed = partial(restart, endpoint=self.name)
-        self.confirm(sheet, lambda _reason: self.bridge.do(deed, self.tr("{} is starting")))
+        name, done = self.name, self.tr("{} is starting")
+        self.confirm(sheet, lambda _reason: self.bridge.do(lambda w: w.restart_serving(name), done))
 
 
 def warm_up(_workspace: Workspace) -> None:
     """Import the tabs' modules off the window's thread, so that the first look at one is short."""
     for info in TABS:
         import_module(f"mlops_desktop.ui.pages.{info.target.partition(':')[0]}")
-
-
-def restart(workspace: Workspace, endpoint: str) -> Endpoint:
-    """Stop an endpoint, wait until the engine has done so, and start it again. Raises `Conflict` where none does."""
-    if not workspace.engine_state().running:
-        raise Conflict("No engine runs in this workspace.", hint="Start the engine; it brings its endpoints up.")
-    workspace.stop_serving(endpoint)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while workspace.registry.endpoints.get(endpoint).state is EndpointState.STOPPING:
-        if time.monotonic() > deadline:
-            raise Conflict(f"{endpoint} did not stop in time.", hint="Look at its state, and start it once it has.")
-        time.sleep(_LOOK_SECONDS)
-    return workspace.start_serving(endpoint)
