@@ -41,9 +41,14 @@ def start_child(
         else {"start_new_session": True}
     )
     merged = os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {})
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, env=merged, cwd=cwd, **grouping
     )
+    if IS_WINDOWS:
+        from mlops_desktop.core.winjob import bind_to_us
+
+        bind_to_us(int(getattr(process, "_handle")))  # noqa: B009 - Popen has it on Windows alone
+    return process
 
 
 def start_detached(command: list[str], log: Path) -> None:
