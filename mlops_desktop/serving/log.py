@@ -59,23 +59,37 @@ class PredictionRecord(Struct, frozen=True, array_like=True, tag="p"):
 
 
 class BulkRecord(Struct, frozen=True, array_like=True, tag="b"):
-    """A prediction of many rows as it is written: `table` holds what is empty in `head` (`log_tables.py`).
-
-    Where there is a `body` it is the request's, an Arrow table of the features, which are then not in `table`.
-    """
+    """A prediction of many rows as it is written: `table` holds what is empty in `head` (`log_tables.py`)."""
 
     head: PredictionRecord
     table: bytes
-    body: bytes = b""
 
     def whole(self, last: int | None = None) -> PredictionRecord:
         """The prediction, as readers get it; with values of the `last` rows alone, where that is given."""
-        from mlops_desktop.serving.log_tables import read_log_table
+        return _whole(self.head, self.table, last)
 
-        features, scores, predictions, entity_ids = read_log_table(self.table, last, self.body)
-        return msgspec.structs.replace(
-            self.head, features=features, scores=scores, predictions=predictions, entity_ids=entity_ids
-        )
+
+class TableRecord(Struct, frozen=True, array_like=True, tag="t"):
+    """One whose features are as they came: `body` is the request's, an Arrow table. It comes first, as it is there
+    before the results are.
+    """
+
+    body: bytes
+    head: PredictionRecord
+    table: bytes
+
+    def whole(self, last: int | None = None) -> PredictionRecord:
+        """As of a `BulkRecord`."""
+        return _whole(self.head, self.table, last, self.body)
+
+
+def _whole(head: PredictionRecord, table: bytes, last: int | None, body: bytes = b"") -> PredictionRecord:
+    from mlops_desktop.serving.log_tables import read_log_table
+
+    features, scores, predictions, entity_ids = read_log_table(table, last, body)
+    return msgspec.structs.replace(
+        head, features=features, scores=scores, predictions=predictions, entity_ids=entity_ids
+    )
 
 
 class FeedbackRecord(Struct, frozen=True, array_like=True, tag="f"):
@@ -118,7 +132,8 @@ AnyRecord = PredictionRecord | FeedbackRecord | SegmentHeader | GapRecord
 
 _encoder = msgspec.msgpack.Encoder()
 _LONG_BYTES = struct.Struct(">BI")
-_decoder: msgspec.msgpack.Decoder[AnyRecord | BulkRecord] = msgspec.msgpack.Decoder(AnyRecord | BulkRecord)
+_Written = AnyRecord | BulkRecord | TableRecord
+_decoder: msgspec.msgpack.Decoder[_Written] = msgspec.msgpack.Decoder(_Written)
 
 
 def encode_record(record: AnyRecord | BulkRecord) -> bytes:
@@ -126,11 +141,20 @@ def encode_record(record: AnyRecord | BulkRecord) -> bytes:
     return framed(_encoder.encode(record))
 
 
-def encode_bulk(record: BulkRecord, body: bytes) -> tuple[bytes, bytes]:
-    """The record with this body as one frame, in two parts: so a body of megabytes is not copied to be written."""
-    # An empty body comes last, as two bytes: in their place go the mark of a long one and its length.
-    start = _encoder.encode(record)[:-2] + _LONG_BYTES.pack(0xC6, len(body))
-    return frame_header(start, body) + start, body
+def start_of_table(body: bytes) -> bytes:
+    """What stands before the body in a `TableRecord`: an array of four, the letter, and the mark of long bytes."""
+    return b"\x94\xa1t" + _LONG_BYTES.pack(0xC6, len(body))
+
+
+def rest_of_table(record: BulkRecord) -> bytes:
+    """What stands behind the body in a `TableRecord` with the results of `record`."""
+    return _encoder.encode(record.head) + _encoder.encode(record.table)
+
+
+def table_frame(body: bytes, rest: bytes) -> tuple[bytes, bytes, bytes]:
+    """The `TableRecord` as one frame, in parts: so a body of megabytes is not copied to be written."""
+    start = start_of_table(body)
+    return frame_header(start, body, rest) + start, body, rest
 
 
 def decode_body(body: bytes, last: int | None = None) -> AnyRecord | None:
@@ -140,7 +164,7 @@ def decode_body(body: bytes, last: int | None = None) -> AnyRecord | None:
     """
     try:
         record = _decoder.decode(body)
-        return record.whole(last) if isinstance(record, BulkRecord) else record
+        return record.whole(last) if isinstance(record, BulkRecord | TableRecord) else record
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

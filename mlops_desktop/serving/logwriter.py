@@ -11,10 +11,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mlops_desktop.core.ids import new_id
-from mlops_desktop.serving.log import GapRecord, LogFull, SegmentHeader, encode_record
+from mlops_desktop.serving.earlybody import EarlyBody
+from mlops_desktop.serving.log import (
+    GapRecord,
+    LogFull,
+    SegmentHeader,
+    encode_record,
+    start_of_table,
+    table_frame,
+)
 from mlops_desktop.serving.segments import SUFFIX, lock, stems, sync_folder
 
 SEGMENT_BYTES = 64 * 1024 * 1024
@@ -46,6 +55,9 @@ class LogWriter:
         self.segment_seconds = segment_seconds
         self._header = header
         self._descriptor: int | None = None
+        self._path = ""
+        self._early: EarlyBody | None = None
+        self._executor: ThreadPoolExecutor | None = None
         self._size = 0
         self._due = 0.0
         self._gap: GapRecord | None = None
@@ -64,28 +76,83 @@ class LogWriter:
             self._header = header
             self._release(sync=True)
 
-    def append(self, frames: bytes, body: bytes = b"") -> None:
+    def append(self, frames: bytes, *more: bytes) -> None:
         """Hand whole frames to the operating system; raises `LogFull`, leaving no torn frame where it can help it.
 
-        `body` is the rest of the last frame, where that is so large that it should not be copied.
+        `more` is the rest of the last frame, where that is so large that it should not be copied. A body that is
+        written early makes way: its record comes later.
         """
         try:
-            descriptor = self._descriptor
-            if descriptor is None or self._size >= self.segment_bytes or time.monotonic() >= self._due:
-                descriptor = self._rotate()
-            if self._gap is not None:
-                frames = encode_record(self._gap) + frames
-            if self._size == 0 and self._header is not None:
-                frames = encode_record(self._header) + frames
-            written = _write_both(descriptor, frames, body) if body else os.write(descriptor, frames)
-            if written != len(frames) + len(body):
+            if self._early is not None:
+                self._stop_early()
+            descriptor, first = self._ready()
+            frames = first + frames
+            written = _write_all(descriptor, frames, *more) if more else os.write(descriptor, frames)
+            if written != len(frames) + sum(map(len, more)):
                 raise OSError(28, "the disk took only a part of the record")
-            self._size += written
+            self._took(written)
             self._gap = None
-            self._is_dirty = True
         except OSError as problem:
             self._abandon()
             raise self._full(problem) from problem
+
+    def begin_table(self, body: bytes) -> EarlyBody | None:
+        """Begin to write a request's table while it is predicted; None where that cannot be at the moment."""
+        if self._early is not None or self._closed or not hasattr(os, "pwrite"):
+            return None
+        try:
+            descriptor, first = self._ready()
+            if first:
+                if os.write(descriptor, first) != len(first):
+                    raise OSError(28, "the disk took only a part of the record")
+                self._took(len(first))
+                self._gap = None
+        except OSError:
+            self._abandon()
+            return None
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, "log-body")
+        self._early = EarlyBody(self._executor, descriptor, self._size, start_of_table(body), body)
+        return self._early
+
+    def append_table(self, body: bytes, rest: bytes, early: EarlyBody | None = None) -> None:
+        """Write a `TableRecord`, of which `early` may have written most. Raises as `append` does."""
+        if early is None or self._early is not early:
+            self.append(*table_frame(body, rest))
+            return
+        self._early = None
+        try:
+            self._took(early.complete(rest, self._path))
+        except OSError as problem:
+            self._abandon()
+            raise self._full(problem) from problem
+
+    def drop_table(self, early: EarlyBody) -> None:
+        """What began with `begin_table` gets no results."""
+        if self._early is early:
+            try:
+                self._stop_early()
+            except OSError:
+                self._abandon()
+
+    def _stop_early(self) -> None:
+        early, self._early = self._early, None
+        if early is not None:
+            early.stop()
+
+    def _ready(self) -> tuple[int, bytes]:
+        """A segment to append to, and what has to come first."""
+        descriptor = self._descriptor
+        if descriptor is None or self._size >= self.segment_bytes or time.monotonic() >= self._due:
+            descriptor = self._rotate()
+        first = b"" if self._gap is None else encode_record(self._gap)
+        if self._size == 0 and self._header is not None:
+            first = encode_record(self._header) + first
+        return descriptor, first
+
+    def _took(self, size: int) -> None:
+        self._size += size
+        self._is_dirty = True
 
     def _full(self, problem: OSError) -> LogFull:
         return LogFull(
@@ -110,7 +177,8 @@ class LogWriter:
         self._release(sync=True)
         name = _later_than(max(stems(self._folder), default=""))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(self._folder / (name + SUFFIX), flags, 0o600)
+        self._path = str(self._folder / (name + SUFFIX))
+        descriptor = os.open(self._path, flags, 0o600)
         lock(descriptor, alone=False)
         with self._lock:
             self._descriptor, self._size = descriptor, 0
@@ -128,6 +196,8 @@ class LogWriter:
         self._release(sync=False)
 
     def _release(self, *, sync: bool) -> None:
+        with contextlib.suppress(OSError):
+            self._stop_early()
         with self._lock:
             descriptor, self._descriptor = self._descriptor, None
             if descriptor is not None:
@@ -178,9 +248,11 @@ class LogWriter:
                 self.append(b"")
         self._release(sync=True)
         self.sync()
+        if self._executor is not None:
+            self._executor.shutdown()
 
 
-def _write_both(descriptor: int, *parts: bytes) -> int:
+def _write_all(descriptor: int, *parts: bytes) -> int:
     """In one turn where the system can; returns how many bytes were taken."""
     return os.writev(descriptor, parts) if hasattr(os, "writev") else os.write(descriptor, b"".join(parts))
 

@@ -22,7 +22,10 @@ _SLOWEST_TICK = 0.5
 
 
 class LiveEndpoint:
-    """An endpoint with its pools by version number. `config` is what requests are routed by."""
+    """An endpoint with its pools by version number. `config` is what requests are routed by.
+
+    `kept_schemas` are those of tables that were logged as they came, by version number.
+    """
 
     def __init__(self, config: ServedEndpoint, folder: Path, key: bytes) -> None:
         self.log = LogWriter(folder)
@@ -33,6 +36,7 @@ class LiveEndpoint:
         """Route and record by this configuration from now on. `key` is what sensitive columns are hashed with."""
         self.config, spec, self.key = config, config.serving.log, key
         version = config.version(config.route.primary)
+        self.kept_schemas: dict[int, bytes] = {}
         self.features = tuple(feature.name for feature in version.signature.features)
         self.share = spec.share
         self.redactor = Redactor(spec.sensitive, key) if spec.sensitive else None

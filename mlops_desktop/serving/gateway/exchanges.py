@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_desktop.serving.config import ServedVersion
 from mlops_desktop.serving.decisions import decide
+from mlops_desktop.serving.earlybody import EarlyBody
 from mlops_desktop.serving.frames import BulkJob, BulkResult, JobResult
 from mlops_desktop.serving.gateway.calls import Answer, Call, Codec, Form
 from mlops_desktop.serving.gateway.checks import columns_in_order
@@ -28,10 +29,11 @@ class Exchange:
 
     A request that a worker is to read has its `body`, and a `call` without rows until it is answered. `mismatch` is
     what the worker of the canary `refused_by` had against it; it counts against the canary if the primary takes it.
+    `early` is its body on the way into the log.
     """
 
     __slots__ = (
-        "body", "call", "codec", "connection", "form", "id", "live", "mismatch", "received", "received_ns",
+        "body", "call", "codec", "connection", "early", "form", "id", "live", "mismatch", "received", "received_ns",
         "refused_by", "role", "time", "version",
     )  # fmt: skip
 
@@ -51,6 +53,7 @@ class Exchange:
         self.codec = codec
         self.form = form
         self.body: bytes | None = None
+        self.early: EarlyBody | None = None
         self.mismatch, self.refused_by = "", 0
         self.connection = connection
         self.received_ns = received_ns

@@ -54,6 +54,8 @@ class Predictions:
             exchange.role = PINNED
         exchange.version = live.config.version(number)
         self._submit(exchange)
+        if exchange.body is not None:
+            self._recorder.begin(exchange)
         if route.shadow is not None and exchange.role != PINNED:
             self._submit_shadow(exchange.as_shadow(live.config.version(route.shadow)))
 
@@ -111,6 +113,8 @@ class Predictions:
                 answer = result.bulk
                 self._take_in(exchange, answer)
                 frame, body = self._recorder.bulk_frame(exchange, job, inference_us, answer)
+                if not body:
+                    self._recorder.drop(exchange)
             if frame:
                 frames.append(frame)
             answered.append((exchange, answer))
@@ -119,7 +123,7 @@ class Predictions:
             self._log_and_answer(answered[0][0].live, answered, frames, body)
 
     def _log_and_answer(self, live: LiveEndpoint, answered: Answered, frames: list[bytes], body: bytes) -> None:
-        error = self._recorder.write(live, frames, body) if frames else None
+        error = self._recorder.write(live, frames, body, answered[0][0].early) if frames else None
         if frames and error is None and live.config.serving.log.strict:
             answer_later = partial(self._synced, live, answered, len(frames))
             live.log.after_sync(partial(asyncio.get_running_loop().call_soon_threadsafe, answer_later))
@@ -141,6 +145,7 @@ class Predictions:
             self._recorder.note_error(twin, 400, SCHEMA_MISMATCH + exchange.mismatch)
 
     def _finish_without(self, exchange: Exchange, result: JobResult, job: Job) -> None:
+        self._recorder.drop(exchange)
         if result.bulk is not None:
             self._finish_refused(exchange, HttpError(result.bulk.status, result.error))
         else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from mlops_desktop.serving.earlybody import EarlyBody
 from mlops_desktop.serving.frames import BulkResult
-from mlops_desktop.serving.gateway.calls import Answer
+from mlops_desktop.serving.gateway.calls import ARROW_TYPES, Answer, Form
 from mlops_desktop.serving.gateway.endpoints import LiveEndpoint
 from mlops_desktop.serving.gateway.exchanges import Exchange
 from mlops_desktop.serving.gateway.faults import HttpError
@@ -16,13 +17,15 @@ from mlops_desktop.serving.log import (
     BulkRecord,
     LogFull,
     PredictionRecord,
-    encode_bulk,
     encode_record,
     is_sampled,
+    rest_of_table,
 )
 from mlops_desktop.serving.policies import DiskFullPolicy
 
 _NO_BODY = b""
+_LARGEST_SCHEMA = 1 << 20
+_CONTINUATION = b"\xff\xff\xff\xff"
 
 
 class Recorder:
@@ -38,18 +41,37 @@ class Recorder:
         return encode_record(_record(exchange, job, inference_us, answer))
 
     def bulk_frame(self, exchange: Exchange, job: Job, inference_us: int, bulk: BulkResult) -> tuple[bytes, bytes]:
-        """The same for a prediction of many rows; the second part is the rest of the frame, as large as the request."""
+        """The same for a prediction of many rows: a frame, or what is behind the request's table in one, and it."""
         if not is_sampled(exchange.id, exchange.live.share):
             return b"", _NO_BODY
         record = BulkRecord(_record(exchange, job, inference_us, None), bytes(bulk.table))
         if not bulk.keeps_body or exchange.body is None:
             return encode_record(record), _NO_BODY
-        return encode_bulk(record, exchange.body)
+        exchange.live.kept_schemas[exchange.version.number] = _schema_of(exchange.body)
+        return rest_of_table(record), exchange.body
 
-    def write(self, live: LiveEndpoint, frames: list[bytes], body: bytes) -> HttpError | None:
+    def begin(self, exchange: Exchange) -> None:
+        """Begin to log a table while it is predicted, where one with the very same columns was logged as it came."""
+        live, body = exchange.live, exchange.body
+        known = live.kept_schemas.get(exchange.version.number)
+        if body is None or not known or not body.startswith(known):
+            return
+        if _comes_plain(exchange.form) and is_sampled(exchange.id, live.share):
+            exchange.early = live.log.begin_table(body)
+
+    def drop(self, exchange: Exchange) -> None:
+        """Have what has begun gone from the log, as there will be no results."""
+        if exchange.early is not None:
+            exchange.live.log.drop_table(exchange.early)
+            exchange.early = None
+
+    def write(self, live: LiveEndpoint, frames: list[bytes], body: bytes, early: EarlyBody | None) -> HttpError | None:
         """Append to the log; the error to answer with instead, where policy is not to serve unlogged."""
         try:
-            live.log.append(frames[0] if len(frames) == 1 else b"".join(frames), body)
+            if body:
+                live.log.append_table(body, frames[0], early)
+            else:
+                live.log.append(frames[0] if len(frames) == 1 else b"".join(frames))
         except LogFull as problem:
             return self.lost(live, problem, len(frames))
         if self._meters.log_error:
@@ -84,6 +106,16 @@ class Recorder:
         meter = self._meters.of(exchange.live.config.name, exchange.version.number, exchange.role)
         total_us = (time.perf_counter_ns() - exchange.received_ns) // 1000
         meter.add(exchange.call.rows, total_us, is_cold=is_cold, is_error=is_error)
+
+
+def _comes_plain(form: Form) -> bool:
+    return form.content_type in ARROW_TYPES and not form.encoding
+
+
+def _schema_of(body: bytes) -> bytes:
+    """The first message of an Arrow stream, which names its columns and their types; empty for anything else."""
+    end = len(_CONTINUATION) + 4 + int.from_bytes(body[4:8], "little")
+    return body[:end] if body.startswith(_CONTINUATION) and end <= _LARGEST_SCHEMA else b""
 
 
 def _record(

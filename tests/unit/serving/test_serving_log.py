@@ -9,14 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from mlops_desktop.core.ids import new_id
 from mlops_desktop.serving.labels import join_labels, to_columns
 from mlops_desktop.serving.log import (
-    BulkRecord,
     FeedbackRecord,
     LogFull,
     LogPosition,
@@ -24,15 +21,12 @@ from mlops_desktop.serving.log import (
     PredictionRecord,
     Record,
     SegmentHeader,
-    encode_bulk,
     encode_record,
     is_sampled,
     read_log,
     to_micros,
 )
-from mlops_desktop.serving.log_tables import log_table
 from mlops_desktop.serving.logwriter import LogWriter
-from mlops_desktop.serving.outcomes import Outcome
 
 NOON = datetime(2013, 1, 2, 12, tzinfo=UTC)
 
@@ -69,25 +63,6 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     ]
     write(tmp_path, *records)
     assert list(read_log(tmp_path)) == records
-
-
-def test_a_bulk_record_whose_body_is_written_beside_it_comes_back_whole(tmp_path: Path) -> None:
-    features = pa.table({"x": [1.5, None, 2.5], "名": ["é", None, "🙂"]})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, features.schema) as stream:
-        stream.write_table(features)
-    outcome = Outcome(np.array([0.25, 0.5, 0.75]), ("0", "1"), np.array([0, 1, 1], np.int32))
-    head = prediction("b", rows=3, features={}, scores=[], predictions=[])
-    record = BulkRecord(head, bytes(log_table({}, outcome, None, {}, b"")))
-    writer = LogWriter(tmp_path, header=SegmentHeader("late"))
-    writer.append(*encode_bulk(record, bytes(sink.getvalue())))
-    writer.append(encode_record(prediction("c")))
-    writer.close()
-    first, second = read_log(tmp_path)
-    assert second == prediction("c")
-    assert first == prediction(
-        "b", rows=3, features=features.to_pydict(), scores=[0.25, 0.5, 0.75], predictions=["0", "1", "1"]
-    )
 
 
 def test_each_writer_begins_a_segment_that_sorts_last(tmp_path: Path) -> None:
