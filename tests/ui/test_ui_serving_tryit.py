@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
+from loop_kit import wait_until
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -81,6 +84,19 @@ def test_a_label_goes_to_the_log_under_the_id_of_the_answer(tab: TryIt, folder: 
     workspace.close()
     assert tab.answer.answer is not None
     assert (f"{row.id}/{row.row}", row.label) == (tab.answer.answer.inference_id, 1)
+
+
+def test_an_answer_of_the_endpoint_before_is_not_shown(tab: TryIt, folder: Path, qtbot: QtBot) -> None:
+    press(qtbot, tab.send)
+    assert tab.is_sending and tab.row is not None
+    workspace = Workspace(folder)
+    wait_until(lambda: bool(workspace.serving.tail(ENDPOINT).rows))  # it is answered, and nothing shows it yet
+    workspace.close()
+    tab.show_endpoint(replace(tab.row, endpoint=msgspec.structs.replace(tab.row.endpoint, name="another")))
+    assert not tab.is_sending
+    with qtbot.waitCallback() as told:
+        tab.bridge.ask("a later question", lambda _workspace: None, told)
+    assert tab.answer.answer is None
 
 
 def test_a_refusal_shows_at_the_field_that_it_names(tab: TryIt, qtbot: QtBot) -> None:

@@ -97,6 +97,7 @@ class RequestTail(EndpointTab):
 
     def _restart(self) -> None:
         """Look anew from the log's end, as far back as it takes for what is wanted now."""
+        self.bridge.forget("serving requests")
         self.newest, self._held, self.is_asking = Newest(), 0, False
         if self.row is not None:
             self.table.show_loading()

@@ -131,6 +131,9 @@ class WorkersTab(ServedTab):
     # Showing
 
     def show_endpoint(self, row: ServingRow) -> None:
+        if self.row is not None and self.row.endpoint.name != row.endpoint.name:
+            self.limits = None
+            self.scale.setEnabled(False)
         super().show_endpoint(row)
         query = partial(limits_of, endpoint=row.endpoint.name)
         self.bridge.ask("serving limits", query, self._show_limits)

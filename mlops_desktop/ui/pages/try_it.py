@@ -112,11 +112,18 @@ class TryIt(EndpointTab):
         super().show_endpoint(row)
         if row.endpoint.name != self._endpoint:
             self._endpoint = row.endpoint.name
-            self.answer.clear()
+            self._forget_others()
         self._say_state()
         if row.version is not None and (self.form is None or self.form.reference != row.version.reference):
             query = partial(queries.row_form, reference=row.version.reference)
             self.bridge.ask("serving form", query, self._show_form, self._on_trouble)
+
+    def _forget_others(self) -> None:
+        """What was asked of another endpoint is not shown here: a label for it would go to this one."""
+        for key in ("serving try", "serving label", "serving example"):
+            self.bridge.forget(key)
+        self.is_sending = False
+        self.answer.clear()
 
     def show_live(self, reading: LiveReading) -> None:
         if reading.engine.running != self._is_running:
