@@ -85,13 +85,20 @@ class LogWriter:
         try:
             if self._early is not None:
                 self._stop_early()
-            descriptor, first = self._ready()
-            frames = first + frames
+            descriptor = self._descriptor
+            if descriptor is None or self._size >= self.segment_bytes or time.monotonic() >= self._due:
+                descriptor = self._rotate()
+            if self._gap is not None or not self._size:
+                frames = self._first() + frames
+            size = len(frames)
+            if more:
+                size += sum(map(len, more))
             written = _write_all(descriptor, frames, *more) if more else os.write(descriptor, frames)
-            if written != len(frames) + sum(map(len, more)):
+            if written != size:
                 raise OSError(28, "the disk took only a part of the record")
-            self._took(written)
+            self._size += written
             self._gap = None
+            self._is_dirty = True
         except OSError as problem:
             self._abandon()
             raise self._full(problem) from problem
@@ -101,14 +108,11 @@ class LogWriter:
         if self._early is not None or self._closed or not hasattr(os, "pwrite"):
             return None
         try:
-            descriptor, first = self._ready()
-            if first:
-                if os.write(descriptor, first) != len(first):
-                    raise OSError(28, "the disk took only a part of the record")
-                self._took(len(first))
-                self._gap = None
-        except OSError:
-            self._abandon()
+            self.append(b"")  # what has to come first, in a segment that has room
+        except LogFull:
+            return None
+        descriptor = self._descriptor
+        if descriptor is None:
             return None
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, "log-body")
@@ -122,7 +126,8 @@ class LogWriter:
             return
         self._early = None
         try:
-            self._took(early.complete(rest, self._path))
+            self._size += early.complete(rest, self._path)
+            self._is_dirty = True
         except OSError as problem:
             self._abandon()
             raise self._full(problem) from problem
@@ -140,19 +145,10 @@ class LogWriter:
         if early is not None:
             early.stop()
 
-    def _ready(self) -> tuple[int, bytes]:
-        """A segment to append to, and what has to come first."""
-        descriptor = self._descriptor
-        if descriptor is None or self._size >= self.segment_bytes or time.monotonic() >= self._due:
-            descriptor = self._rotate()
-        first = b"" if self._gap is None else encode_record(self._gap)
-        if self._size == 0 and self._header is not None:
-            first = encode_record(self._header) + first
-        return descriptor, first
-
-    def _took(self, size: int) -> None:
-        self._size += size
-        self._is_dirty = True
+    def _first(self) -> bytes:
+        """What has to come before the next frame."""
+        gap = b"" if self._gap is None else encode_record(self._gap)
+        return gap if self._size or self._header is None else encode_record(self._header) + gap
 
     def _full(self, problem: OSError) -> LogFull:
         return LogFull(

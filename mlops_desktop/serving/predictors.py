@@ -13,7 +13,7 @@ from mlops_desktop.core.datasets import ColumnType
 from mlops_desktop.core.errors import InvalidInput
 from mlops_desktop.core.models import Runtime, Signature, Task
 from mlops_desktop.serving.frames import JobResult, LoadRequest
-from mlops_desktop.serving.texts import Texts
+from mlops_desktop.serving.texts import PaddedTexts, Texts
 
 MISSING_TEXT = "__missing__"
 """What training puts in place of a missing text."""
@@ -21,7 +21,7 @@ MISSING_TEXT = "__missing__"
 SLICE_ROWS = 4096
 """How many rows are predicted at a time: what a model makes of them on its way fits into the processor's cache."""
 
-Column = NDArray[Any] | Texts
+Column = NDArray[Any] | Texts | PaddedTexts
 _DTYPES: dict[str, Any] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -35,7 +35,7 @@ class Predictor(Protocol):
     """`columns` are in the order of the signature's features and of equal length n.
 
     `dtypes` are those of the model's inputs in that order; arrays of them have shape [n, 1] and no infinite numbers.
-    Where the type is object the column may also come as `Texts`.
+    Where the type is object the column may also come as `Texts` or `PaddedTexts`.
     Returns probabilities of shape [n, classes] for a classifier, values of shape [n] for a regression.
     """
 

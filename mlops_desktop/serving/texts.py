@@ -1,13 +1,15 @@
-"""Columns of text for a model: each different text once, and its place per row."""
+"""Columns of text for a model: as UTF-8 of one width, or each different text once and its place per row."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WIDEST = 64
+WIDEST = 64
+"""Bytes of a text, with the zero behind it, up to which texts are laid out in one width."""
 
 
 class Texts:
@@ -37,6 +39,26 @@ class Texts:
         return taken.reshape(-1, 1)
 
 
+class PaddedTexts:
+    """n texts as UTF-8 with zeros behind it, shape [n]; `objects` makes Python's texts of them, shape [n, 1]."""
+
+    __slots__ = ("_padded", "objects")
+
+    def __init__(self, padded: NDArray[np.bytes_], objects: Callable[[], NDArray[Any]]) -> None:
+        self._padded = padded
+        self.objects = objects
+
+    def __len__(self) -> int:
+        return len(self._padded)
+
+    def __getitem__(self, rows: slice) -> NDArray[np.bytes_]:
+        return self._padded[rows].reshape(-1, 1)
+
+    def for_onnx(self) -> NDArray[np.bytes_]:
+        """What ONNX Runtime reads fastest."""
+        return self[:]
+
+
 def _objects(known: list[str]) -> NDArray[Any]:
     made: NDArray[Any] = np.empty(len(known), dtype=object)
     made[:] = known
@@ -47,6 +69,6 @@ def _fixed_width(known: list[str]) -> NDArray[Any]:
     """ONNX Runtime reads such a text up to its first zero, so there has to be one, and only at its end."""
     encoded = [text.encode() for text in known]
     width = max(map(len, encoded), default=0) + 1
-    if width > _WIDEST or any(b"\0" in text for text in encoded):
+    if width > WIDEST or any(b"\0" in text for text in encoded):
         return _objects(known)
     return np.array(encoded, dtype=f"S{width}")

@@ -19,9 +19,9 @@ from mlops_desktop.serving.gateway.checks import (
     unknown_category,
     wrong_type,
 )
-from mlops_desktop.serving.predictors import MISSING_TEXT
+from mlops_desktop.serving.predictors import MISSING_TEXT, Column
 from mlops_desktop.serving.rules import InputRules
-from mlops_desktop.serving.texts import Texts
+from mlops_desktop.serving.texts import WIDEST, PaddedTexts, Texts
 
 _MISSING_NUMBERS = ["NaN", "nan", "NA", "N/A", "null", "NULL", "None"]
 _TRUTHS = {"true": "1", "false": "0"}
@@ -41,9 +41,12 @@ def features_of(table: pa.Table, signature: Signature, rules: InputRules, *, is_
     return found
 
 
-def array_of(column: pa.Array, dtype: Any) -> NDArray[Any] | Texts:
+def array_of(column: pa.Array, dtype: Any) -> Column:
     """Shape [n, 1]. A null or infinite number becomes NaN, a null text the marker, as in training."""
-    return _texts(column) if dtype is object else _numbers(column, dtype).reshape(-1, 1)
+    if dtype is not object:
+        return _numbers(column, dtype).reshape(-1, 1)
+    padded = _padded(column)
+    return _texts(column) if padded is None else padded
 
 
 def _of_kind(feature: Feature, column: pa.Array, *, is_text: bool) -> pa.Array:
@@ -131,6 +134,20 @@ def _numbers(column: pa.Array, dtype: Any) -> NDArray[Any]:
         if endless.any():
             wanted = np.where(endless, np.asarray(np.nan, dtype=wanted.dtype), wanted)
     return wanted
+
+
+def _padded(column: pa.Array) -> PaddedTexts | None:
+    """Short texts without looking for equal ones; None where they are long, have zeros or are looked up already."""
+    if pa.types.is_dictionary(column.type):
+        return None
+    filled = pc.fill_null(column, MISSING_TEXT) if column.null_count else column
+    characters = filled.buffers()[2]
+    width = (pc.max(pc.binary_length(filled)).as_py() or 0) + 1
+    if not characters or width > WIDEST or not np.frombuffer(characters, np.uint8).all():
+        return None
+    padded = pc.ascii_rpad(filled, width, "\0")  # counts bytes, whatever they stand for
+    laid_out = np.frombuffer(padded.buffers()[2], f"S{width}", count=len(padded))
+    return PaddedTexts(laid_out, lambda: _texts(column).objects())
 
 
 def _texts(column: pa.Array) -> Texts:

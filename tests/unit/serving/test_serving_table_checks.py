@@ -176,3 +176,26 @@ def test_a_logged_table_comes_back_without_what_is_sensitive() -> None:
     assert kept["secret"] == [None, None] and kept["mixed"] == [1.0, 2.5]
     assert kept["a"][0].startswith("hash:") and kept["a"][1] is None
     assert (scores, predictions, ids) == ([0.25, 0.75], ["0", "1"], ["p", "q"])
+
+
+def _carriers(ends: list[int], characters: bytes) -> pa.Array:
+    buffers = [None, pa.py_buffer(np.array([0, *ends], np.int32)), pa.py_buffer(characters)]
+    return pa.Array.from_buffers(pa.string(), len(ends), buffers)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        _carriers([1, 2], b"A\xff"),
+        _carriers([1, 2], "é".encode()),
+        _carriers([5, 2], b"AAAAA"),
+        _carriers([90, 2], b"AA"),
+    ],
+    ids=["no UTF-8", "a character cut in two", "backwards", "beyond the end"],
+)
+def test_texts_that_are_none_are_refused_also_beside_good_ones(broken: pa.Array) -> None:
+    carrier = pa.chunked_array([pa.array(["AA", "BB"]), pa.array(["é", None]), broken])
+    numbers = [0.0] * len(carrier)
+    table = pa.table({"dep delay": numbers, "hour": numbers, "carrier": carrier})
+    with pytest.raises(HttpError, match="no Arrow table that can be read"):
+        call_of_table(arrow(table), Form(ARROW_TYPE, features=NAMES))
