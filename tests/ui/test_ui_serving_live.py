@@ -17,7 +17,7 @@ from mlops_desktop.ui.charts.livechart import LiveChart
 from mlops_desktop.ui.charts.values import Series
 from mlops_desktop.ui.pages.serving_feed import COURSE_SECONDS, Course, Track
 from mlops_desktop.ui.queries.serving_live import Recent
-from mlops_desktop.ui.queries.serving_metrics import Counted, Look, parse_metrics, percentiles
+from mlops_desktop.ui.queries.serving_metrics import Counted, Look, parse_metrics, percentiles, version_order
 from mlops_desktop.ui.shots_traffic import made_points
 
 
@@ -71,6 +71,19 @@ def test_a_gateway_that_began_anew_makes_no_negative_rates() -> None:
     point = recent.point(_look(12.0, 9))
     assert point is not None
     assert point.requests == {"v1": 6.0}
+
+
+def test_a_clock_that_was_set_back_makes_no_spikes_and_no_lines_backwards() -> None:
+    recent, course = Recent(), Course()
+    for at, requests in ((1_000.0, 100), (1_001.0, 110), (400.0, 120), (401.0, 130), (402.0, 140)):
+        if (point := recent.point(_look(at, requests))) is not None:
+            course.add(point)
+            assert point.requests == {"v1": 10.0}
+    assert list(course.tracks("requests")["v1"].times) == [401.0, 402.0]
+
+
+def test_versions_are_in_the_order_of_their_numbers() -> None:
+    assert sorted(["v10 shadow", "v9", "v10", "v2"], key=version_order) == ["v2", "v9", "v10", "v10 shadow"]
 
 
 @settings(max_examples=20)

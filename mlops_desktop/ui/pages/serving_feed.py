@@ -50,6 +50,9 @@ class Course:
         self.newest: LivePoint | None = None
 
     def add(self, point: LivePoint) -> None:
+        """Take in a point; after a clock that was set back the course begins anew, as times must rise."""
+        if self.newest is not None and point.at < self.newest.at:
+            self.groups.clear()
         self.newest = point
         at = point.at
         for group, values in (("requests", point.requests), ("errors", point.errors)):

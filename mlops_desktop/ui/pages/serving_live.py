@@ -11,6 +11,7 @@ from mlops_desktop.ui.pages.serving_feed import Track
 from mlops_desktop.ui.pages.serving_states import ServedTab
 from mlops_desktop.ui.queries.serving import ServingRow
 from mlops_desktop.ui.queries.serving_live import LivePoint, LiveReading
+from mlops_desktop.ui.queries.serving_metrics import version_order
 from mlops_desktop.ui.theme import tokens as t
 from mlops_desktop.ui.widgets.card import Card
 from mlops_desktop.ui.widgets.figures import compact, fixed, percent
@@ -130,7 +131,7 @@ class LiveTab(ServedTab):
             chart.tell_count()
 
     def _show_picker(self, point: LivePoint | None) -> None:
-        names = ["", *sorted(name for name in (point.latency if point else {}) if name)]
+        names = ["", *sorted((name for name in (point.latency if point else {}) if name), key=version_order)]
         if [self.picker.itemData(i) for i in range(self.picker.count())] == names:
             return
         chosen = self.picker.currentData()
@@ -172,8 +173,11 @@ class LiveTab(ServedTab):
         return shown
 
     def _busy(self, group: str, kept: set[str]) -> list[tuple[str, Track]]:
-        """Versions with something in the last two minutes, and those of the rollout; the newest few."""
+        """Versions with something in the last two minutes: those of the rollout, and of others the newest few."""
         requests = self.page.feed.course.tracks("requests")
         busy = [name for name, track in requests.items() if name in kept or track.values.any()] or list(requests)[-1:]
         tracks = self.page.feed.course.tracks(group)
-        return [(name, tracks[name]) for name in sorted(busy)[-_MOST_VERSIONS:] if name in tracks]
+        few = sorted(busy, key=lambda name: (name.removesuffix(" shadow") in kept, version_order(name)))[
+            -_MOST_VERSIONS:
+        ]
+        return [(name, tracks[name]) for name in sorted(few, key=version_order) if name in tracks]

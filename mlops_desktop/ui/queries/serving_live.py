@@ -60,8 +60,11 @@ class Recent:
         self._looks: deque[Look] = deque()
 
     def point(self, look: Look) -> LivePoint | None:
-        """What happened up to a new look; None for the first after a start, which has nothing before it."""
-        if self._looks and _has_restarted(self._looks[-1], look):
+        """What happened up to a new look; None for the first after a start, which has nothing before it.
+
+        A clock that was set back makes a new start: between looks before and after there are no true seconds.
+        """
+        if self._looks and (look.at < self._looks[-1].at or _has_restarted(self._looks[-1], look)):
             self._looks.clear()
         self._looks.append(look)
         while len(self._looks) > 2 and self._looks[1].at <= look.at - LATENCY_SECONDS:

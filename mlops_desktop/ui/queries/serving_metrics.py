@@ -46,6 +46,11 @@ def version_name(number: int | str, role: str) -> str:
     return f"v{number} shadow" if role == "shadow" else f"v{number}"
 
 
+def version_order(name: str) -> tuple[int, str]:
+    """What sorts such names by number: `v9` before `v10`."""
+    return int(name[1:].partition(" ")[0]), name
+
+
 def parse_metrics(text: str, endpoint: str, at: float) -> Look:
     """What the gateway's exposition in Prometheus' format says of one endpoint."""
     look = Look(at)
