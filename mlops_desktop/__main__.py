@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 CHILDREN = {
     "gateway": "mlops_desktop.serving.gateway.main:main",
@@ -50,5 +51,12 @@ def _give_silent_streams() -> None:
         sys.stderr = sys.stdout
 
 
+def program() -> NoReturn:
+    """`main` as the whole process."""
+    from mlops_desktop.core.onejob import end_one_job
+
+    sys.exit(end_one_job(main()))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,11 +15,13 @@ from mlops_desktop.cli.output import Answer, counted, referenced, size_in_words,
 from mlops_desktop.cli.parsing import Commands, add_command, open_workspace
 from mlops_desktop.cli.progress import job
 from mlops_desktop.core.contracts import ContractMode
-from mlops_desktop.core.memory import prepare_for_one_job
+from mlops_desktop.core.filehash import hash_ahead, stop_hashing_ahead
+from mlops_desktop.core.onejob import prepare_for_one_job
 from mlops_desktop.core.sources import ReadOptions, SourcePreview
 
 if TYPE_CHECKING:
     from mlops_desktop.data.intake.ingest import Ingested
+    from mlops_desktop.workspace.data import Data
 
 PREVIEW_ROWS = 10
 _USUAL = {"delimiter": ",", "quote": '"', "encoding": "utf-8", "decimal": ".", "has_header": True}
@@ -38,11 +41,20 @@ def add_commands(group: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _ingest(arguments: argparse.Namespace) -> Answer:
-    prepare_for_one_job()
-    data = open_workspace(arguments).data
-    options = read_options(arguments)
     if not arguments.preview and not arguments.dataset:
         arguments.wrong_usage("the following arguments are required: dataset")
+    prepare_for_one_job()
+    if not arguments.preview:
+        hash_ahead(arguments.location)  # beside the imports of all that reads and stores it
+    try:
+        with closing(open_workspace(arguments)) as workspace:
+            return _of_source(arguments, workspace.data)
+    finally:
+        stop_hashing_ahead()
+
+
+def _of_source(arguments: argparse.Namespace, data: Data) -> Answer:
+    options = read_options(arguments)
     location = with_password(arguments, arguments.location)
     if arguments.preview:
         return _previewed(data.preview_source(location, options, PREVIEW_ROWS))

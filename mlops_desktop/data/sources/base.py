@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from mlops_desktop.core.datasets import Origin
 from mlops_desktop.core.errors import EnvironmentProblem, InvalidInput
+from mlops_desktop.core.filehash import file_sha256
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 
@@ -121,16 +121,6 @@ def opening(path: Path) -> Iterator[None]:
         raise EnvironmentProblem(
             f"{path} cannot be opened ({error.strerror or error}).", hint="Check that it is a file that you may read."
         ) from error
-
-
-def file_sha256(path: Path, progress: Progress = no_progress) -> str:
-    """SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            progress(None, f"Hashing {path.name}")
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _moment(nanoseconds: int) -> str:

@@ -105,10 +105,12 @@ class CsvFile:
         return (*self._layout.warnings, *(f"Column {name!r} is {note}." for name, note in self.notes.items()))
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        rows = 0
+        rows, reading = 0, self._reading()
+        # `ahead` is its thread. With more of them it would read a hundred megabytes before it gives the first batch.
+        reading.use_threads = False
         try:
             stream = self._stream(seek_zeros=bool(self._padded) and not self._is_careful)
-            with stream, pacsv.open_csv(stream, self._reading(), self._parsing(), self._converting()) as reader:
+            with stream, pacsv.open_csv(stream, reading, self._parsing(), self._converting()) as reader:
                 for batch in ahead(reader):
                     if stream.has_leading_zeros and not self._is_careful:
                         self._is_careful = True

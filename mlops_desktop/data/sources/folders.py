@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from mlops_desktop.core.datasets import Origin, Part
 from mlops_desktop.core.errors import InvalidInput
+from mlops_desktop.core.filehash import file_sha256
 from mlops_desktop.core.progress import Progress, no_progress
 from mlops_desktop.core.sources import ReadOptions
 from mlops_desktop.data.sources.archives import format_of, open_packed
-from mlops_desktop.data.sources.base import FileIdentity, Source, file_sha256, opening, user_name
+from mlops_desktop.data.sources.base import FileIdentity, Source, opening, user_name
 from mlops_desktop.data.sources.joined import Joined, JoinedFile, JoinedSource
 from mlops_desktop.data.sources.selection import selected
 

@@ -13,7 +13,7 @@ from mlops_desktop.data.profiles.summary import Summary, pack, summary_of
 from mlops_desktop.data.schema import checked_type
 
 SUMMARY_KEY = "mlops_desktop.summary.1"
-_COMPRESSION_LEVEL = 3
+_COMPRESSION_LEVEL = 1
 # A summary that would take a larger share of the file than this is rather computed anew.
 _SUMMARY_SHARE = 1 / 8
 # Below this a dictionary takes more than it saves, and a summary costs more to keep than to compute.

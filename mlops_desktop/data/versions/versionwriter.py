@@ -22,7 +22,7 @@ from mlops_desktop.data.versions.summaries import Summaries
 from mlops_desktop.data.versions.trail import Trail
 from mlops_desktop.registry import Registry
 
-THREADS = 2
+THREADS = 3  # one more than work on two cores: each waits for the disk now and then
 _IN_FLIGHT = 4
 _IN_FLIGHT_BYTES = 48 << 20
 
