@@ -19,7 +19,7 @@ from mlops_desktop.core.errors import AppError, Conflict
 from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.governance.promotion import production_version, promote
 from mlops_desktop.pipelines.collect import spool_folder
-from mlops_desktop.pipelines.settings import settings_for
+from mlops_desktop.pipelines.settings import saved_spec, settings_for
 from mlops_desktop.registry import Registry
 from mlops_desktop.serving.rollout import Judgement, Outcome, Progressed, judge
 from mlops_desktop.serving.rollout_reader import RolloutReader
@@ -146,11 +146,8 @@ def begin_rollout(
     weight: float | None = None,
 ) -> Rollout:
     """Try a version beside the champion by the newest spec; kind and first share are the spec's where not given."""
-    try:
-        settings = settings_for(registry, version.model)
-        spec, saved = settings.spec.section("rollout", RolloutSpec), registry.specs.get(version.model).reference
-    except AppError:
-        spec, saved = RolloutSpec(), ""  # a model without a saved spec is judged by the usual rules
+    saved = saved_spec(registry, version.model)
+    spec = rules_of(registry, saved)
     kind = kind or spec.kind
     share = spec.steps[0] if weight is None else weight
     return registry.rollouts.start(
@@ -166,11 +163,15 @@ def begin_rollout(
 
 def spec_of(registry: Registry, rollout: Rollout) -> RolloutSpec:
     """The rules by which a rollout goes: those of the spec version that it was started with, and of its own kind."""
+    return msgspec.structs.replace(rules_of(registry, rollout.spec or rollout.model), kind=rollout.kind)
+
+
+def rules_of(registry: Registry, reference: str) -> RolloutSpec:
+    """`[rollout]` of a saved spec, or of a model's newest; the usual rules where none was saved."""
     try:
-        spec = settings_for(registry, rollout.spec or rollout.model).spec.section("rollout", RolloutSpec)
+        return settings_for(registry, reference).spec.section("rollout", RolloutSpec)
     except AppError:
-        spec = RolloutSpec()  # a model without a saved spec is judged by the usual rules
-    return msgspec.structs.replace(spec, kind=rollout.kind)
+        return RolloutSpec()
 
 
 def _known(judgement: Judgement) -> tuple[Guardrail, ...]:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_desktop.core.deployments import Guardrail, Rollout, RolloutState
-from mlops_desktop.core.errors import AppError
 from mlops_desktop.core.models import ModelVersion
-from mlops_desktop.pipelines.rollouts import spec_of
-from mlops_desktop.pipelines.settings import saved_spec, settings_for
+from mlops_desktop.pipelines.rollouts import rules_of, spec_of
+from mlops_desktop.pipelines.settings import saved_spec
 from mlops_desktop.serving.rollout import labels_wanted
 from mlops_desktop.serving.rolloutspec import GuardrailName, RolloutSpec
 from mlops_desktop.workspace import Workspace
@@ -77,7 +76,8 @@ def rollout_view(workspace: Workspace, endpoint: str) -> RolloutView:
     registry = workspace.registry
     model = registry.endpoints.get(endpoint).model
     rollout = registry.rollouts.running(endpoint)
-    spec, now = _spec(workspace, model, rollout), registry.clock.now()
+    spec = spec_of(registry, rollout) if rollout is not None else rules_of(registry, model)
+    now = registry.clock.now()
     alias = registry.models.alias(model, "production")
     production = alias.number if alias is not None else 0
     past = [each for each in workspace.serving.rollouts(endpoint) if each.state is not RolloutState.RUNNING]
@@ -96,15 +96,6 @@ def rollout_view(workspace: Workspace, endpoint: str) -> RolloutView:
         production=production,
         past=tuple(past[:_PAST]),
     )
-
-
-def _spec(workspace: Workspace, model: str, rollout: Rollout | None) -> RolloutSpec:
-    if rollout is not None:
-        return spec_of(workspace.registry, rollout)
-    try:
-        return settings_for(workspace.registry, model).spec.section("rollout", RolloutSpec)
-    except AppError:
-        return RolloutSpec()  # a model without a saved spec is judged by the usual rules
 
 
 def _candidate(version: ModelVersion) -> Candidate:
