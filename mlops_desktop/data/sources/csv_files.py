@@ -106,7 +106,7 @@ class CsvFile:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         rows, reading = 0, self._reading()
-        # `ahead` is its thread. With more of them it would read a hundred megabytes before it gives the first batch.
+        # `ahead` is its thread: more of them than there are cores only take turns with those that store.
         reading.use_threads = False
         try:
             stream = self._stream(seek_zeros=bool(self._padded) and not self._is_careful)
