@@ -144,7 +144,11 @@ class _Look:
 
     @property
     def labels(self) -> dict[str, LabelValue]:
-        return {feedback.id: feedback.label for feedback in reversed(self._feedback)}
+        """The last one for each id, in the order in which these came."""
+        newest_first: dict[str, LabelValue] = {}
+        for feedback in self._feedback:
+            newest_first.setdefault(feedback.id, feedback.label)
+        return dict(reversed(newest_first.items()))
 
     def take(self, frames: list[tuple[bytes, int]]) -> None:
         """Take in a piece of the log, as far as more is looked for."""

@@ -101,6 +101,14 @@ def test_a_pause_by_hand_lasts_until_it_is_ended_by_hand(stage: Staged, logged: 
     assert column(tab, "id")[0] == "s1/0" and tab.controls.follow.text() == "Pause"
 
 
+def test_of_labels_for_a_row_and_for_its_entity_the_last_one_counts(stage: Staged, logged: Path, qtbot: QtBot) -> None:
+    _, tab = stage
+    write_log(logged, record("s1", 1.0, entity_ids=["trip-7"]))
+    for id, value in (("trip-7", "0"), ("s1/0", "1"), ("trip-7", "0")):
+        write_log(logged, FeedbackRecord(id, value, 2, 2, ENDPOINT))
+        waits(qtbot, lambda told=value: column(tab, "label")[0] == told)  # type: ignore[misc]
+
+
 def test_a_label_that_comes_later_reaches_its_row(stage: Staged, logged: Path, qtbot: QtBot) -> None:
     _, tab = stage
     tab.table.select_row(0)

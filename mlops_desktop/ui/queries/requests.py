@@ -74,10 +74,14 @@ def _short(value: Any) -> str:
 
 @dataclass
 class Newest:
-    """The newest lines, as many as memory is to hold; `position` is where the next look goes on."""
+    """The newest lines, as many as memory is to hold; `position` is where the next look goes on.
+
+    `labels` are by the id that they came for, each with a number that tells the order in which they came.
+    """
 
     lines: deque[Line] = field(default_factory=lambda: deque(maxlen=MOST_ROWS))
-    labels: dict[str, LabelValue] = field(default_factory=dict)
+    labels: dict[str, tuple[int, LabelValue]] = field(default_factory=dict)
+    labelled: int = 0
     position: LogPosition | None = None
     share: float = 1.0
     redacted: dict[str, str] = field(default_factory=dict)
@@ -91,7 +95,10 @@ class Newest:
         if found.lines:
             self._bound(max(len(line.row.inputs) for line in found.lines))
             self.lines.extend(found.lines)
-        self.labels.update(tail.labels)
+        for id, label in tail.labels.items():
+            self.labels.pop(id, None)
+            self.labelled += 1
+            self.labels[id] = (self.labelled, label)
         while len(self.labels) > _MOST_LABELS:
             del self.labels[next(iter(self.labels))]
         return bool(found.lines or tail.labels)
@@ -103,10 +110,9 @@ class Newest:
             self.lines = deque(self.lines, maxlen=most)
 
     def label_of(self, line: Line) -> LabelValue:
-        """What came true of a row, as far as is known."""
-        row = line.row
-        by_id = self.labels.get(line.key, row.label)
-        return self.labels.get(row.entity, by_id) if row.entity else by_id
+        """What came true of a row, as far as is known: the last label that came, for the row or for its entity."""
+        found = [self.labels[id] for id in (line.key, line.row.entity) if id in self.labels]
+        return max(found, key=lambda each: each[0])[1] if found else line.row.label
 
     @property
     def versions(self) -> tuple[int, ...]:
