@@ -38,7 +38,8 @@ _CODECS: dict[str, Codec] = {codec.name: codec for codec in (PlainCodec(), V2Cod
 def run_bulk(job: BulkJob, predictor: Predictor, signature: Signature, arena: Arena | None = None) -> JobResult:
     """Answer a request as a whole. What is wrong with it is an answer too, under the status of an error.
 
-    A body that is in the shared memory `arena` is read where it lies; a large answer is laid behind it.
+    A body that is in the shared memory `arena` is read where it lies; a large answer is laid behind it, and what is to
+    be logged behind that.
     """
     if "pandas" not in sys.modules and "sklearn" not in sys.modules and _WithoutPandas not in sys.meta_path:
         sys.meta_path.insert(0, _WithoutPandas)
@@ -68,12 +69,17 @@ def _run(job: BulkJob, predictor: Predictor, signature: Signature, arena: Arena 
     logged = {} if keeps_body else features
     table = log_table(logged, outcome, call.entity_ids, job.redaction, job.key) if job.is_logged else memoryview(b"")
     content, place = memoryview(encoded.content), behind(job.shared)
-    shared = len(content) if arena is not None and arena.put(content, place) else 0
+    shared = _shared(arena, content, place)
+    shared_table = _shared(arena, table, behind(place + shared))
     bulk = BulkResult(
         200, call.rows, call.client_id, memoryview(b"") if shared else content, encoded.content_type,
-        encoded.headers or {}, table, place, shared, keeps_body,
+        encoded.headers or {}, memoryview(b"") if shared_table else table, place, shared, keeps_body, shared_table,
     )  # fmt: skip
     return JobResult([], [], "", [], bulk)
+
+
+def _shared(arena: Arena | None, content: memoryview, place: int) -> int:
+    return len(content) if arena is not None and arena.put(content, place) else 0
 
 
 def _is_loggable(job: BulkJob, call: Call, features: dict[str, Any]) -> bool:

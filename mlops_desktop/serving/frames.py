@@ -63,8 +63,9 @@ class BulkJob(Struct, frozen=True):
 class BulkResult(Struct, frozen=True):
     """The answer to a `BulkJob`, and in `table` what is to be logged. A `status` other than 200 is the client's.
 
-    Where `shared` is not 0 the content lies in the shared memory, so many bytes behind `place`. `keeps_body` says that
-    the table has only the results, as the body is a table of just the features and can be logged as it came.
+    Where `shared` is not 0 the content lies in the shared memory, so many bytes behind `place`; where `shared_table` is
+    not 0 the table lies behind that. `keeps_body` says that the table has only the results, as the body is a table of
+    just the features and can be logged as it came.
     """
 
     status: int
@@ -77,6 +78,7 @@ class BulkResult(Struct, frozen=True):
     place: int = 0
     shared: int = 0
     keeps_body: bool = False
+    shared_table: int = 0
 
 
 class JobResult(Struct, frozen=True, array_like=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import msgspec
 
 from mlops_desktop.core.processes import program_command
-from mlops_desktop.serving.arena import Arena
+from mlops_desktop.serving.arena import Arena, behind
 from mlops_desktop.serving.frames import (
     BatchReply,
     BulkJob,
@@ -201,24 +201,29 @@ class WorkerLink(asyncio.SubprocessProtocol):
         if len(results) != len(self._batch):
             self._mistrust(f"{len(results)} results for {len(self._batch)} requests")
             return
-        if results[0].bulk is not None and results[0].bulk.shared:
+        bulk = results[0].bulk
+        if bulk is not None and (bulk.shared or bulk.shared_table):
             try:
-                results = [self._taken_out(results[0], results[0].bulk)]
+                results = [msgspec.structs.replace(results[0], bulk=self._taken_out(bulk))]
             except ValueError as problem:
                 self._mistrust(str(problem))
                 return
-        if self._arena is not None and results[0].bulk is not None:
+        if self._arena is not None and bulk is not None:
             self._arena.trim()
         batch, self._batch = self._batch, []
         pairs: list[tuple[Job, JobResult]] = list(zip(batch, results, strict=True))
         self._owner.worker_answered(self, pairs, reply.inference_us)
 
-    def _taken_out(self, result: JobResult, bulk: BulkResult) -> JobResult:
-        """The result with the content that lies in the shared memory, where the next request is laid over it."""
+    def _taken_out(self, bulk: BulkResult) -> BulkResult:
+        """The result with what of it lies in the shared memory, where the next request is laid over it."""
         if self._arena is None:
             raise ValueError("it answers in shared memory that it does not have")
-        content = bytes(self._arena.view(bulk.place, bulk.shared))
-        return msgspec.structs.replace(result, bulk=msgspec.structs.replace(bulk, content=memoryview(content)))
+        content, table = bulk.content, bulk.table
+        if bulk.shared:
+            content = memoryview(bytes(self._arena.view(bulk.place, bulk.shared)))
+        if bulk.shared_table:
+            table = memoryview(bytes(self._arena.view(behind(bulk.place + bulk.shared), bulk.shared_table)))
+        return msgspec.structs.replace(bulk, content=content, table=table)
 
     def _mistrust(self, fault: str) -> None:
         self._fault = fault
