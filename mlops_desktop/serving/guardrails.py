@@ -90,11 +90,12 @@ def _worth_finding(margin: float) -> float:
 
 
 class Figures(Struct):
-    """Both versions of a rollout."""
+    """Both versions of a rollout. `loss` is what their loss is called, that of the spec where nothing else is said."""
 
     primary: RolloutStats
     canary: RolloutStats
     contrast: Contrast
+    loss: str = ""
 
     def guardrails(self, spec: RolloutSpec, is_enough: bool) -> list[Guardrail]:
         """Those of the spec whose figures are known."""
@@ -114,7 +115,7 @@ def guardrail(spec: RolloutSpec, name: GuardrailName, figures: Figures, alpha: f
     primary, canary, contrast = figures.primary, figures.canary, figures.contrast
     if name == "loss":
         means = (primary.loss, canary.loss, contrast.paired_loss)
-        return _of_means(spec.loss, *means, alpha, spec.loss_margin, is_enough, spec)
+        return _of_means(figures.loss or spec.loss, *means, alpha, spec.loss_margin, is_enough, spec)
     if name == "cost":
         margin = spec.cost_margin * abs(primary.cost.mean)
         return _of_means(

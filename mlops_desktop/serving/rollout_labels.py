@@ -15,6 +15,7 @@ from mlops_desktop.serving.guardrails import RolloutStats
 from mlops_desktop.serving.labels import class_place, label_number
 from mlops_desktop.serving.log import FeedbackRecord, PredictionRecord
 from mlops_desktop.serving.rollout_state import RolloutState, Served
+from mlops_desktop.serving.rolloutspec import RolloutSpec
 
 MOST_AWAITED = 50_000
 """Rows whose labels are awaited; about a kilobyte each."""
@@ -24,6 +25,17 @@ MOST_ROWS = 1_000
 
 _MOST_PARKED = 50_000
 _SMALLEST = 1e-6
+
+
+OTHER_LOSSES = ("squared error", "wrong predictions")
+"""Of a regression, and of more than two classes: of the other classes' probabilities the log knows nothing."""
+
+
+def loss_name(spec: RolloutSpec, signature: Signature) -> str:
+    """What the loss of a model is called, by which a rollout judges quality."""
+    if signature.task is Task.REGRESSION:
+        return OTHER_LOSSES[0]
+    return OTHER_LOSSES[1] if signature.is_multiclass else spec.loss
 
 
 class Costs(Protocol):
@@ -178,7 +190,7 @@ class RolloutLabels:
         return float(len(self._signature.classes) if place is None else place)
 
     def _loss(self, served: Served, row: int, label: float) -> float:
-        if self._signature.is_multiclass:  # of the other classes' probabilities the log knows nothing
+        if self._signature.is_multiclass:
             return float(served.decisions[row] != label)
         score = served.scores[row]
         if self._signature.task is Task.REGRESSION or self._loss_name == "brier":

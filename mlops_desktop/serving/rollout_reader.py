@@ -23,7 +23,7 @@ from mlops_desktop.serving.log import (
     decode_body,
     to_micros,
 )
-from mlops_desktop.serving.rollout_labels import Costs, RolloutLabels, costs_of
+from mlops_desktop.serving.rollout_labels import Costs, RolloutLabels, costs_of, loss_name
 from mlops_desktop.serving.rollout_state import RolloutKey, RolloutState, remove_states, save_state, saved_state
 from mlops_desktop.serving.rolloutspec import RolloutSpec
 from mlops_desktop.serving.segments import SUFFIX, bodies, stems
@@ -65,6 +65,7 @@ class RolloutReader:
             self._state.position = position_of(folder, self._started)
         self._log = LogReader(folder, self._state.position)
         self._labels = RolloutLabels(self._state, signature)
+        self._loss = loss_name(spec, signature)
         role = SHADOW if spec.kind is RolloutKind.SHADOW else CANARY
         self._sides = {(PRIMARY, primary): False, (role, canary): True}
         self._requests: list[tuple[int, bool, bool, bool]] = []
@@ -86,7 +87,7 @@ class RolloutReader:
 
     @property
     def figures(self) -> Figures:
-        return Figures(self.primary, self.canary, self.contrast)
+        return Figures(self.primary, self.canary, self.contrast, self._loss)
 
     @property
     def parked(self) -> int:

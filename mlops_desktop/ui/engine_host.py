@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,8 +89,9 @@ class EngineHost(QObject):
         if self._takes_over:
             ask_to_end(self.folder)
         engine: Engine = Engine(self.folder)
-        if not engine.start(patience=_TAKE_OVER_SECONDS if self._takes_over else 0.0):
-            self._emit(self.refused, engine.holder)
+        if not self._begin(engine):
+            if not self._end.is_set():
+                self._emit(self.refused, engine.holder)
             return
         self.is_hosting = True
         try:
@@ -100,6 +102,14 @@ class EngineHost(QObject):
                 self._emit(self.failed, engine.failure or "it ended by itself")
         finally:
             engine.stop()
+
+    def _begin(self, engine: Engine) -> bool:
+        """Start the engine, if need be once the agent that was asked to end has ended; False where it does not."""
+        deadline = time.monotonic() + (_TAKE_OVER_SECONDS if self._takes_over else 0.0)
+        while not engine.start():
+            if time.monotonic() >= deadline or self._end.is_set():
+                return False
+        return True
 
     def _emit(self, signal: object, *values: object) -> None:
         # The window may be gone when the last word is said.

@@ -10,6 +10,7 @@ from mlops_desktop.core.models import ModelVersion
 from mlops_desktop.pipelines.rollouts import rules_of, spec_of
 from mlops_desktop.pipelines.settings import saved_spec
 from mlops_desktop.serving.rollout import labels_wanted
+from mlops_desktop.serving.rollout_labels import OTHER_LOSSES
 from mlops_desktop.serving.rolloutspec import GuardrailName, RolloutSpec
 from mlops_desktop.workspace import Workspace
 
@@ -122,8 +123,8 @@ def _is_of(label: str, name: GuardrailName, spec: RolloutSpec) -> bool:
     label = label.lower()
     if name == "latency":
         return label.startswith(("slower", "latency"))
-    told = {"loss": spec.loss, "cost": "cost", "auc": "auc", "errors": "error", "predictions": "change of predictions"}
-    return label.startswith(told[name])
+    told = {"cost": "cost", "auc": "auc", "errors": "error", "predictions": "change of predictions"}
+    return label.startswith((spec.loss, *OTHER_LOSSES) if name == "loss" else told[name])
 
 
 def _evidence(name: GuardrailName, figures: Guardrail | None, rollout: Rollout, spec: RolloutSpec) -> Evidence:

@@ -294,3 +294,5 @@ def test_of_many_classes_the_loss_is_whether_the_prediction_was_wrong(log: Log) 
     log.write(label("a/1", "other"), label("b/0", 2.0))
     reader.update()
     assert (reader.primary.loss.mean, reader.canary.loss.mean) == (0.0, 0.0)
+    first, *_ = reader.figures.guardrails(RolloutSpec(), is_enough=False)
+    assert first.name == "wrong predictions"
