@@ -135,9 +135,10 @@ class Workspace:
 
     def restart_serving(self, endpoint: str, *, seconds: float = 60.0, progress: Progress = no_progress) -> Endpoint:
         """Stop an endpoint, wait until the engine has done so, and start it again. Raises `Conflict` without one."""
+        found = self.registry.endpoints.get(endpoint)
         if not self.engine_state().running:
             raise Conflict("No engine runs in this workspace.", hint="Start the engine; it brings its endpoints up.")
-        if self.registry.endpoints.get(endpoint).state is not EndpointState.STOPPED:
+        if found.state is not EndpointState.STOPPED:
             self.stop_serving(endpoint)
             self.serving.wait_for(endpoint, EndpointState.STOPPED, seconds=seconds, progress=progress)
         return self.start_serving(endpoint)
