@@ -93,7 +93,7 @@ class SettingsPage(Page):
         self.on_close.setAccessibleName(self.tr("When the window closes"))
         self.on_close.set_current(_ON_CLOSE.index(self.preferences.on_close))
         self.on_close.chosen.connect(self._on_close_chosen)
-        note = self.tr("While endpoints serve or pipelines run. What keeps running has no window until you open one.")
+        note = self.tr("What becomes of endpoints and pipelines that still run.")
         card.body.addLayout(_setting(self.tr("When the window closes"), note, self.on_close))
         return card
 
