@@ -24,9 +24,16 @@ _NAMES: dict[type, str] = {
 }  # fmt: skip
 _EXACT_LIMIT = 1 << 53
 LARGEST_NUMBER = 3.4028234663852886e38  # of 32 bits, which is what most models compute with
+FEW_VALUES = 8
+"""Beyond, the types of all values are looked at at once, which takes a fifth of the time of one by one."""
 
 
 _DEFAULT = InputRules()
+
+
+def kinds_of(values: list[Any]) -> set[type]:
+    """The types that there are among values."""
+    return set(map(type, values))
 
 
 def columns_in_order(
@@ -82,6 +89,10 @@ def unknown_category(feature: Feature, value: str, row: int) -> HttpError:
 
 def _checked(feature: Feature, values: list[Any]) -> list[Any]:
     accepted = _ACCEPTED[feature.type][0]
+    if len(values) > FEW_VALUES:
+        kinds = kinds_of(values)
+        if kinds <= accepted and (int not in kinds or (len(kinds) == 1 and _are_small(values))):
+            return values
     has_large = False
     for row, value in enumerate(values):
         kind = type(value)
@@ -90,6 +101,10 @@ def _checked(feature: Feature, values: list[Any]) -> list[Any]:
         if kind is int and not -_EXACT_LIMIT <= value <= _EXACT_LIMIT:
             has_large = True
     return _as_floats(feature, values) if has_large else values
+
+
+def _are_small(values: list[int]) -> bool:
+    return max(values) <= _EXACT_LIMIT and min(values) >= -_EXACT_LIMIT
 
 
 def _check_values(feature: Feature, values: list[Any], rules: InputRules) -> None:

@@ -17,6 +17,7 @@ from mlops_desktop.serving.gateway.calls import (
     checked_ids,
     checked_rows,
 )
+from mlops_desktop.serving.gateway.checks import FEW_VALUES, kinds_of
 from mlops_desktop.serving.gateway.faults import HttpError
 from mlops_desktop.serving.gateway.plain import decode_json
 from mlops_desktop.serving.gateway.v2_tensors import DATATYPES, decode_tensor, encode_tensor
@@ -65,6 +66,7 @@ class InferResponse(Struct):
     outputs: list[OutputTensor]
 
 
+_TEXTS = {str, type(None)}
 _decoder = msgspec.json.Decoder(InferRequest)
 _encoder = msgspec.json.Encoder()
 
@@ -192,6 +194,10 @@ def _json_column(tensor: InputTensor) -> list[Any]:
     if len(data) != count:
         raise HttpError(400, f"{where} has {len(data)} values where its shape {tensor.shape} asks for {count}.")
     is_bytes = tensor.datatype == "BYTES"
+    if len(data) > FEW_VALUES:
+        kinds = kinds_of(data)
+        if kinds <= _TEXTS if is_bytes else str not in kinds:
+            return data
     for row, value in enumerate(data):
         if value is not None and isinstance(value, str) != is_bytes:
             raise HttpError(400, f"{where}, row {row}: the value is not of datatype {tensor.datatype}.")
