@@ -169,24 +169,23 @@ def build_reference(
     draws = draws_of(sampler, settings)
     watched = features_of(table) if features is None else features
     found = _column_references(columns, watched, rows, draws, importances, progress)
-    outcome = _outcomes(
-        rows, scores, labels, moments, task, decision_threshold, values, settings, seed, draws, top_label=top_label
-    )
+    model: dict[str, Any] = {
+        "task": task,
+        "decision_threshold": decision_threshold,
+        "values": values,
+        "top_label": top_label,
+    }
+    outcome = _outcomes(rows, scores, labels, moments, settings, seed, draws, **model)
     progress(1.0, "Reference built")
-    start, end = (None, None) if moments is None or not rows else (_moment(moments.min()), _moment(moments.max()))
-    return Reference(
-        rows=rows,
-        start=start,
-        end=end,
-        task=task,
-        columns=found,
-        decision_threshold=decision_threshold,
-        values=values,
-        notes=reference_notes(columns, moments, by_day=sampler.by_day),
-        months=_months(moments),
-        top_label=top_label,
-        **outcome,
-    )
+    notes = reference_notes(columns, moments, by_day=sampler.by_day)
+    return Reference(rows=rows, **_times(moments), columns=found, notes=notes, **model, **outcome)
+
+
+def _times(moments: NDArray[np.int64] | None) -> dict[str, Any]:
+    """The span of the rows and the months that are in it."""
+    if moments is None or not moments.size:
+        return {"start": None, "end": None, "months": _months(moments)}
+    return {"start": _moment(moments.min()), "end": _moment(moments.max()), "months": _months(moments)}
 
 
 def _column_references(
@@ -248,13 +247,13 @@ def _outcomes(
     scores: Any,
     labels: Any,
     moments: NDArray[np.int64] | None,
-    task: Task,
-    threshold: float,
-    values: ValueMatrix | None,
     settings: MonitoringSpec,
     seed: int,
     draws: Sequence[Rows],
     *,
+    task: Task,
+    decision_threshold: float,
+    values: ValueMatrix | None,
     top_label: bool,
 ) -> dict[str, Any]:
     """The parts of a reference that rest on scores and labels."""
@@ -263,12 +262,14 @@ def _outcomes(
     scored, both = order[~np.isnan(score[order])], order[~np.isnan(score[order] + label[order])]
     estimator = None
     if task == Task.CLASSIFICATION and not top_label:
-        estimator = fit_estimator(score[both], label[both], threshold, values, settings)
+        estimator = fit_estimator(score[both], label[both], decision_threshold, values, settings)
     baselines = score_baselines(
-        score[scored], estimator, threshold, values, _draws_among(scored, moments, seed, settings)
+        score[scored], estimator, decision_threshold, values, _draws_among(scored, moments, seed, settings)
     )
     known = _draws_among(both, moments, seed, settings)
-    baselines += realised_baselines(task, score[both], label[both], threshold, values, known, top_label=top_label)
+    baselines += realised_baselines(
+        task, score[both], label[both], decision_threshold, values, known, top_label=top_label
+    )
     errors = errors_of(task, score[both], label[both])
     if len(errors):
         baselines.append(mean_baseline(ERROR, errors, known))
